@@ -1,0 +1,234 @@
+"""The command line: the only module that reads argv or prints.
+
+`main(argv)` returns the exit code: 0 done, 2 a user's mistake, 3 something outside failed, 4 the gate said no,
+70 a bug (with its traceback), 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from factory import __version__, config
+from factory.display import Display, console, complain, plain
+from factory.errors import FactoryError, GateRefused, Mistake, closest
+
+OVERRIDE = re.compile(r"(\+{0,2}[A-Za-z_][\w./]*=.*|~[A-Za-z_][\w./]*)", re.DOTALL)
+
+HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
+
+  run          all stages, making only what is missing, then register
+  generate     specialist's sources -> examples, each verified
+  filter       examples -> kept + dropped, every drop with its reason
+  tokenize     kept -> token arrays, every trained span verified
+  train        tokens -> adapter (QLoRA), resumable
+  evaluate     adapter and base answer the exam -> report
+  register     adapter and report -> an MLflow version; the alias when the gate passes
+
+  plan         what would be made and what is found; makes nothing
+  show [GROUP] the composed, typed configuration
+  preview      rendered rows with the trained span marked
+  sweep        one run per point of a grid: train.lora.rank=8,16
+  gate         the gate's verdict on this configuration's report; registers nothing
+  registry     the versions of this specialist on this base
+  ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
+  pretrain     make an embedded base from conf/pretrain
+  exam         draw a specialist's exam, where it has none
+
+  --help, --version
+
+Examples
+  factory run specialist=sql base=nano
+  factory plan profile=smoke
+  factory run train.learning_rate=1e-3 ~filter.near_duplicate
+  factory registry specialist=sql
+"""
+
+
+def program() -> None:
+    """The console script."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one verb; every error a user can meet is one line."""
+    try:
+        return dispatch(list(argv))
+    except FactoryError as error:
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted: nothing half-made counts, the same command goes on where it was")
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except Exception:
+        traceback.print_exc()
+        complain("this is a bug in the factory: please report it with the lines above")
+        return 70
+
+
+def dispatch(argv: list[str]) -> int:
+    """Finds the verb and gives it its words."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        plain(HELP)
+        return 0
+    if argv[0] == "--version":
+        plain(__version__)
+        return 0
+    verb, words = argv[0], argv[1:]
+    if verb not in VERBS:
+        raise Mistake(verb, "no such verb", closest(verb, list(VERBS)))
+    if {"-h", "--help"} & set(words):
+        plain(HELP)
+        return 0
+    overrides = [word for word in words if OVERRIDE.fullmatch(word)]
+    rest = [word for word in words if not OVERRIDE.fullmatch(word)]
+    if rest and verb not in ("ask", "show"):
+        raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
+    return VERBS[verb](verb, overrides, rest)
+
+
+def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """`run`, `register` and the verb of every stage."""
+    from factory import pipeline
+
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        for step, found in pipeline.run(asked, pipeline.VERBS.get(verb, "report"), display.event):
+            display.stage(step.made, found)
+        if verb in pipeline.VERBS:
+            return 0
+        from factory import registry
+
+        registered = registry.register(pipeline.products(asked), asked, display.event)
+        display.registered(registered)
+    if not registered.verdict.passed:
+        raise GateRefused(f"{registered.model} version {registered.version}", "; ".join(registered.verdict.reasons),
+                          f"it is registered as evidence, {asked.registry.alias} stays where it is")
+    return 0
+
+
+def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """What would be made and what is found."""
+    from factory import pipeline
+    from factory.forecast import forecast
+
+    asked = loaded(overrides)
+    Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
+    return 0
+
+
+def show(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The typed configuration as YAML, or one group of it."""
+    import yaml
+
+    tree = loaded(overrides).dump()
+    for group in rest:
+        if group not in tree:
+            raise Mistake(group, "no such group", closest(group, list(tree)))
+    chosen = {group: tree[group] for group in rest} if rest else tree
+    plain(yaml.safe_dump(chosen, sort_keys=False, width=110))
+    return 0
+
+
+def preview(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Rows as the model sees them."""
+    from factory.preview import previewed
+
+    asked = loaded(overrides)
+    Display(asked).preview(previewed(asked, rows=6))
+    return 0
+
+
+def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The versions of one registered model."""
+    from factory import registry
+
+    asked = loaded(overrides)
+    with registry.client(asked.registry) as ours:
+        Display(asked).registry(asked.registry, registry.versions(ours, asked.registry.model), ours)
+    return 0
+
+
+def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The gate's verdict alone."""
+    from factory import pipeline, registry
+
+    asked = loaded(overrides)
+    with registry.client(asked.registry) as ours:
+        verdict = registry.gate(ours, pipeline.products(asked), asked.registry)
+    if not verdict.passed:
+        raise GateRefused(asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate")
+    plain("the gate passes")
+    return 0
+
+
+def ask(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """One answer from the version that holds the alias."""
+    from factory.ask import ask as answer
+
+    if len(rest) != 1:
+        raise Mistake("ask", f"{len(rest)} questions", 'write one, in quotes: factory ask specialist=sql "..."')
+    text = sys.stdin.read() if rest[0] == "-" else rest[0]
+    found = answer(loaded(overrides), text)
+    plain(found.text)
+    if not found.stopped:
+        complain(f"cut at evaluate.max_new_tokens={found.tokens}: the answer did not end by itself")
+    return 0
+
+
+def sweep(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """One run per point of a grid."""
+    from factory.sweep import points, sweep as launch
+
+    for point in points(overrides):
+        loaded(point)
+    return launch(overrides, lambda point: main(["run", *point]))
+
+
+def pretrain(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Makes an embedded base."""
+    from factory import models
+    from factory.base.pretrain import make
+
+    asked = loaded(overrides)
+    models.go_offline(asked.runtime)
+    with Display(asked) as display:
+        folder = make(asked.pretrain, Path(asked.runtime.runs), asked.runtime.threads, display.event)
+    plain(f"{folder} is made")
+    return 0
+
+
+def exam(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Draws the exam of a new specialist."""
+    from factory.exam import draw_exam
+
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        path, rows = draw_exam(asked, display.event)
+    plain(f"{path}: {rows} rows, to be frozen in git")
+    return 0
+
+
+def loaded(overrides: list[str]) -> config.Config:
+    """The configuration, and its specialist's settings typed."""
+    from factory import specialist
+
+    asked = config.load(overrides)
+    specialist.find(asked.specialist.name).typed(asked.specialist.settings)
+    return asked
+
+
+Verb = Callable[[str, list[str], list[str]], int]
+VERBS: dict[str, Verb] = {
+    **{name: stage_verb for name in ("run", "generate", "filter", "tokenize", "train", "evaluate", "register")},
+    "plan": plan, "show": show, "preview": preview, "sweep": sweep, "gate": gate, "registry": registry_verb, "ask": ask,
+    "pretrain": pretrain, "exam": exam,
+}

@@ -1,0 +1,41 @@
+"""Drops rows that the exam has seen: one of its families, or too much of one of its texts.
+
+What it cannot see: a paraphrase shares no n-gram with its original. That is why families, not rows, are held out.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from factory.config import Contamination
+from factory.filters.exact_duplicate import normalised
+from factory.records import Example, Verdict
+
+
+def check(examples: Sequence[Example], settings: Contamination, exam: Sequence[Example]) -> dict[str, Verdict]:
+    """Rows of an exam family, and rows whose n-grams stand to at least `threshold` in one exam row."""
+    families = {row.family for row in exam}
+    holders: dict[str, list[int]] = {}
+    for number, row in enumerate(exam):
+        for gram in ngrams(row, settings.ngram):
+            holders.setdefault(gram, []).append(number)
+    dropped = {}
+    for example in examples:
+        if example.family in families:
+            dropped[example.id] = Verdict.drop("family of the exam")
+        elif (share := overlap(ngrams(example, settings.ngram), holders)) >= settings.threshold:
+            dropped[example.id] = Verdict.drop("text of the exam", round(share, 4))
+    return dropped
+
+
+def ngrams(example: Example, size: int) -> set[str]:
+    """The word n-grams of prompt and answer; a shorter text is one gram."""
+    words = normalised(f"{example.prompt}\n{example.answer}").split()
+    return {" ".join(words[i:i + size]) for i in range(max(1, len(words) - size + 1))}
+
+
+def overlap(grams: set[str], holders: dict[str, list[int]]) -> float:
+    """The largest share of the grams that one exam row holds."""
+    counts = Counter(row for gram in grams for row in holders.get(gram, ()))
+    return max(counts.values(), default=0) / len(grams)

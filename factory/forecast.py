@@ -1,0 +1,90 @@
+"""What a run would make and find, and what it would cost; makes nothing and loads nothing heavy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from factory.config import Config
+from factory.pipeline import Step
+from factory.store import Made
+
+BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
+NF4_BYTES = 0.516
+"""Bytes per weight in NF4 with double quantisation (4.127 bits: Dettmers et al. 2023, section 3)."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One row of the plan, as text: unknown is `-`."""
+
+    stage: str
+    folder: Path
+    found: bool
+    rows: str
+    tokens: str
+    memory: str
+    time: str
+
+
+def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
+    """One forecast per step."""
+    return [Forecast(step.made.stage, step.made.folder, step.made.complete, f"{rows_of(asked, step.made.stage):,}",
+                     tokens_of(asked, step, steps), memory_of(asked, step.made.stage), time_of(asked, step)) for step in steps]
+
+
+def rows_of(asked: Config, stage: str) -> int:
+    """The rows a stage works on: what it is asked for, or for training the rows it reads."""
+    if stage == "adapter":
+        return asked.train.steps * asked.train.batch_size * asked.train.gradient_accumulation
+    if stage == "report":
+        return asked.evaluate.rows or sum(1 for _ in exam_lines(asked))
+    return asked.generate.rows
+
+
+def exam_lines(asked: Config) -> list[str]:
+    """The lines of the specialist's exam."""
+    from factory.specialist import find
+
+    return find(asked.specialist.name).exam.read_text().splitlines()
+
+
+def tokens_of(asked: Config, step: Step, steps: list[Step]) -> str:
+    """Tokens read in training, from the median row of the tokens that are there; `-` before."""
+    tokens = next(one.made for one in steps if one.made.stage == "tokens")
+    if step.made.stage == "tokens" and step.made.complete:
+        return f"{step.made.manifest['counts']['tokens']:,}"
+    if step.made.stage != "adapter" or not tokens.complete:
+        return "-"
+    return f"{tokens.manifest['counts']['median'] * rows_of(asked, 'adapter'):,}"
+
+
+def memory_of(asked: Config, stage: str) -> str:
+    """What the base's weights take; activations come on top (`plan --probe` is to come)."""
+    if stage not in ("adapter", "report") or not asked.base.parameters:
+        return "-"
+    weights = asked.base.weights
+    each = NF4_BYTES if weights.quantisation.kind == "nf4" else BYTES[weights.dtype]
+    return f"{asked.base.parameters * each / 2**20:,.0f} MiB weights"
+
+
+def time_of(asked: Config, step: Step) -> str:
+    """Seconds of the latest product of this stage here, scaled by rows."""
+    if step.made.complete:
+        return f"{step.made.facts['seconds']:.0f} s when made"
+    earlier = [Made(step.made.stage, "", folder) for folder in step.made.folder.parent.glob(f"{step.made.stage}-*")]
+    done = sorted((made for made in earlier if made.complete), key=lambda made: (made.folder / "facts.json").stat().st_mtime)
+    if not done:
+        return "-"
+    worked = rows_made(done[-1])
+    return f"about {done[-1].facts['seconds'] * rows_of(asked, step.made.stage) / worked:.0f} s"
+
+
+def rows_made(made: Made) -> int:
+    """The rows a finished product was made from."""
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    if made.stage == "adapter":
+        train = manifest["asked"]["train"]
+        return train["steps"] * train["batch_size"] * train["gradient_accumulation"]
+    return max(1, manifest["counts"]["rows"])

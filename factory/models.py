@@ -1,0 +1,198 @@
+"""The only door to weights: sources of a base, loading it (4-bit or not), attaching an adapter, the contract check.
+
+An adapter's contract is written beside its weights when it is trained and enforced whenever it is loaded: PEFT itself
+loads an adapter onto any base without a word. torch and transformers are imported inside the functions that need them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from factory import config
+from factory.errors import ContractMismatch, Mistake, Unavailable
+from factory.store import Source, digest, folder_digest
+
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+TOKENIZER_FILES = ["added_tokens.json", "chat_template.jinja", "merges.txt", "special_tokens_map.json", "tokenizer.json",
+                   "tokenizer.model", "tokenizer_config.json", "vocab.json"]
+CONTRACT = "contract.json"
+
+
+def tokenizer_source(base: config.Base) -> Source:
+    """The tokenizer and its template, by content; a hub id by its resolved commit."""
+    return source("base.tokenizer.path", base.tokenizer.path, base.tokenizer.revision, TOKENIZER_FILES)
+
+
+def weights_source(base: config.Base) -> Source:
+    """The weights and their config, by content; a hub id by its resolved commit."""
+    folder = config.resolve_path(base.weights.path)
+    weights = sorted(file.name for file in folder.glob("*.safetensors")) if folder else []
+    if folder and not weights:
+        raise Mistake(f"base.weights.path={base.weights.path}", "no safetensors file in this folder",
+                      "make the embedded base with `make base`, or give a folder in Hugging Face format")
+    return source("base.weights.path", base.weights.path, base.weights.revision, ["config.json", "generation_config.json", *weights])
+
+
+def source(where: str, path: str, revision: str | None, names: list[str]) -> Source:
+    """A local folder by the digest of its files, or a hub id by its commit."""
+    folder = config.resolve_path(path)
+    if folder:
+        return Source(folder, folder_digest(folder, names))
+    if path.startswith((".", "/", "~", "data/")) or path.count("/") != 1:
+        raise Mistake(f"{where}={path}", "no such folder", "give a folder in Hugging Face format or a hub id like owner/name")
+    commit = hub_commit(path, revision)
+    return Source(path, digest([path, commit]), (("revision", commit),))
+
+
+def hub_commit(path: str, revision: str | None) -> str:
+    """The commit a revision means: from the local cache, or asked of the hub where that is allowed."""
+    from huggingface_hub import HfApi, constants, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    cached = try_to_load_from_cache(path, "config.json", revision=revision or "main")
+    if isinstance(cached, str):
+        return Path(cached).parent.name
+    try:
+        return HfApi().model_info(path, revision=revision).sha
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        why = "offline" if constants.HF_HUB_OFFLINE else type(error).__name__
+        raise Unavailable(f"base {path}", f"not in the local cache and the hub cannot be asked ({why})",
+                          "set runtime.offline=false where there is a network, or give base=folder base.weights.path=...") from None
+
+
+def go_offline(runtime: config.Runtime) -> None:
+    """No telemetry ever; no hub where the configuration says so. Before the libraries are imported."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = str(int(runtime.offline))
+
+
+def device(runtime: config.Runtime) -> str:
+    """cpu or cuda, as the runtime says; Mistake where cuda is asked for and absent."""
+    import torch
+
+    torch.set_num_threads(runtime.threads)
+    there = torch.cuda.is_available()
+    if runtime.device == "cuda" and not there:
+        raise Mistake("runtime.device=cuda", "torch sees no GPU here", "use runtime.device=auto")
+    return "cuda" if there and runtime.device != "cpu" else "cpu"
+
+
+def load_tokenizer(tokenizer: Source) -> PreTrainedTokenizerBase:
+    """The tokenizer; Mistake where it has no chat template or no stop token."""
+    from transformers import AutoTokenizer
+
+    words = AutoTokenizer.from_pretrained(tokenizer.path, revision=dict(tokenizer.facts).get("revision"), trust_remote_code=False)
+    if not words.chat_template or words.eos_token_id is None:
+        lacking = "chat template" if not words.chat_template else "stop token (eos)"
+        raise Mistake(f"base.tokenizer.path={tokenizer.path}", f"the tokenizer has no {lacking}", "use an instruct base")
+    if words.pad_token_id is None:
+        words.pad_token = words.eos_token
+    words.padding_side = "left"
+    return words
+
+
+def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime) -> PreTrainedModel:
+    """The frozen base as configured: NF4 with double quantisation or as it is; safetensors only, no remote code."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    where = device(runtime)
+    model = AutoModelForCausalLM.from_pretrained(
+        weights.path, revision=dict(weights.facts).get("revision"), dtype=getattr(torch, settings.dtype),
+        attn_implementation=settings.attention, quantization_config=quantisation_config(settings.quantisation),
+        device_map={"": where}, use_safetensors=True, trust_remote_code=False)
+    model.eval()
+    return model
+
+
+def quantisation_config(settings: config.Quantisation) -> Any:
+    """The bitsandbytes recipe, or None."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    if settings.kind == "none":
+        return None
+    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=settings.double,
+                              bnb_4bit_compute_dtype=getattr(torch, settings.compute_dtype))
+
+
+def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any]) -> PeftModel:
+    """The base with the adapter on it; ContractMismatch names the field that differs from `contract`."""
+    from peft import PeftModel
+
+    check_contract(adapter, contract)
+    return PeftModel.from_pretrained(model, adapter, is_trainable=False)
+
+
+def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
+    """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe."""
+    return {"base_weights": weights.digest, "tokenizer": tokenizer.digest,
+            "quantisation": settings.quantisation.model_dump(mode="json")}
+
+
+def check_contract(adapter: Path, offered: Mapping[str, Any]) -> dict[str, Any]:
+    """The adapter's contract, when the base offered is the one it names and its weights are the ones it lists."""
+    path = adapter / CONTRACT
+    if not path.exists():
+        raise ContractMismatch(str(path), "no contract beside the adapter", "only adapters of the factory are loaded: factory run makes one")
+    contract = json.loads(path.read_text())
+    for field, wanted in offered.items():
+        if contract.get(field) != wanted:
+            raise ContractMismatch(f"adapter {adapter}, {field}", f"trained on {short(contract.get(field))}, offered {short(wanted)}",
+                                   "load the base it was trained on, or train an adapter for this one")
+    shapes = adapter_shapes(adapter)
+    if shapes != contract["shapes"]:
+        differing = sorted(set(shapes) ^ set(contract["shapes"])) or [n for n in shapes if shapes[n] != contract["shapes"][n]]
+        raise ContractMismatch(f"adapter {adapter}, shapes", f"the weights are not those of the contract: {differing[0]}",
+                               "fetch the version again")
+    return contract
+
+
+def short(value: Any) -> str:
+    """A contract's field on one line: digests by their first ten digits."""
+    return value[:10] if isinstance(value, str) else json.dumps(value)
+
+
+def adapter_shapes(adapter: Path) -> dict[str, list[int]]:
+    """Name to shape of every tensor in the adapter's safetensors file."""
+    from safetensors import safe_open
+
+    with safe_open(adapter / "adapter_model.safetensors", framework="np") as file:
+        return {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
+
+
+@contextmanager
+def base_alone(model: PeftModel, alone: bool) -> Iterator[None]:
+    """Inside, the base answers without its adapter if `alone`."""
+    if alone:
+        with model.disable_adapter():
+            yield
+    else:
+        yield
+
+
+def answer(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int) -> list[list[int]]:
+    """Greedy answers to prompts of ids, batched with padding on the left; each up to and without its stop token."""
+    import torch
+
+    width = max(map(len, prompts))
+    pad = tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
+    with torch.inference_mode():
+        grown = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False,
+                               pad_token_id=pad, eos_token_id=tokenizer.eos_token_id)
+    stop = tokenizer.eos_token_id
+    return [row[: row.index(stop)] if stop in row else row for row in grown[:, width:].tolist()]

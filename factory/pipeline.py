@@ -1,0 +1,88 @@
+"""The whole factory on one screen: sources -> examples -> kept -> tokens -> adapter -> report -> registered version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from factory import models, specialist, store
+from factory.config import Config
+from factory.errors import Mistake
+from factory.made_with import made_with
+from factory.stages.evaluate import evaluate
+from factory.stages.filter import filter
+from factory.stages.generate import generate
+from factory.stages.tokenize import tokenize
+from factory.stages.train import train
+from factory.store import Events, Made, Source, Stage
+
+STAGES = (
+    Stage("examples", generate, version=1),
+    Stage("kept", filter, version=1),
+    Stage("tokens", tokenize, version=1),
+    Stage("adapter", train, version=1),
+    Stage("report", evaluate, version=1),
+)
+VERBS = {stage.function.__name__: stage.makes for stage in STAGES}
+"""Verb to the product it ends with: generate -> examples, ..., evaluate -> report."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage with what it is given and the product that makes, made already or not."""
+
+    stage: Stage
+    given: dict[str, Any]
+    made: Made
+
+
+def steps(config: Config, until: str = "report") -> Iterator[Step]:
+    """The stages in order up to the product `until`, with their products planned; nothing is made.
+
+    The base is not looked at before a stage needs it, so that data can be made without one.
+    """
+    task = specialist.find(config.specialist.name)
+    task.typed(config.specialist.settings)
+    root = Path(config.runtime.runs) / task.name
+    given: dict[str, Any] = {
+        "seed": config.seed, "specialist": config.specialist, "teacher": config.teacher, "generate": config.generate,
+        "filter": config.filter, "tokenize": config.tokenize, "train": config.train, "evaluate": config.evaluate,
+        "base": config.base.weights, "exam": exam(task),
+    }
+    late = {"tokenizer": models.tokenizer_source, "weights": models.weights_source}
+    for stage in STAGES:
+        for name in set(stage.needs) & set(late) - set(given):
+            given[name] = late[name](config.base)
+        made = store.plan(stage, given, {"specialist": task.version}, root)
+        yield Step(stage, {name: given[name] for name in stage.needs}, made)
+        given[stage.makes] = made
+        if stage.makes == until:
+            return
+
+
+def exam(task: specialist.Specialist) -> Source:
+    """The specialist's frozen exam, by content."""
+    if not task.exam.exists():
+        raise Mistake(str(task.exam), "the specialist has no exam", "write one Example a line: nothing is proven without it")
+    return Source(task.exam, store.sha256(task.exam))
+
+
+def run(config: Config, until: str, events: Events) -> Iterator[tuple[Step, bool]]:
+    """Makes what is missing, stage by stage; yields each step and whether it was found."""
+    models.go_offline(config.runtime)
+    for step in steps(config, until):
+        found = step.made.complete
+        events(step.stage.makes, begins=step, found=found)
+        store.run(step.stage, step.given, step.made, config.runtime, events, {} if found else made_with(config.runtime))
+        yield step, found
+
+
+def products(config: Config) -> dict[str, Made]:
+    """The products of a configuration by name, all of them complete; Mistake where one is still to be made."""
+    planned = {step.made.stage: step.made for step in steps(config)}
+    lacking = [made for made in planned.values() if not made.complete]
+    if lacking:
+        raise Mistake(str(lacking[0].folder), f"no {lacking[0].stage} of this configuration yet", "run `factory run` with it first")
+    return planned

@@ -1,0 +1,190 @@
+"""Runs SQL nobody has read where it can hurt nothing.
+
+A query runs in a child process on an in-memory sqlite database that is built, then locked: an authorizer lets SELECT
+through, with an allow-list of functions and nothing else (no ATTACH, PRAGMA, extension, schema table); sqlite's own
+limits and a progress handler bound it; and the child is killed hard when it is late all the same, because a single
+heavy function never reaches the progress handler.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import resource
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+Row = tuple[Any, ...]
+
+SECONDS = 1.0
+"""What one query may take; far above the milliseconds that an honest query takes on databases of this size."""
+ROWS = 20_000
+MEMORY = 1 << 30
+FUNCTIONS = frozenset("""abs avg cast coalesce count date datetime dense_rank first_value glob group_concat ifnull iif instr
+julianday lag last_value lead length like lower ltrim max min nullif rank round row_number rtrim sign strftime substr
+substring sum time total trim typeof unixepoch upper""".split())
+LIMITS = {sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
+          sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100, sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
+          sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000, sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+          sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100}
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database to be built: for each table its column declarations and its rows."""
+
+    tables: dict[str, tuple[tuple[str, ...], tuple[Row, ...]]]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A query that gave no rows: why, in sqlite's words or ours."""
+
+    reason: str
+
+
+Result = list[Row] | Refused
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Per database: the result of every query, and of the first one with unordered scans reversed."""
+
+    forward: list[Result]
+    reverse: Result
+
+
+class Sandbox:
+    """One child process that answers `run`; made anew after it had to be killed."""
+
+    def __init__(self) -> None:
+        self._child: subprocess.Popen | None = None
+        self._line: Connection | None = None
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def run(self, databases: Sequence[Database], queries: Sequence[str]) -> list[Answers]:
+        """The answers of every query on every database.
+
+        Where the whole batch is late, each query is tried alone, so that only the late ones are refused.
+        """
+        answers = self._ask(databases, queries, SECONDS * 2 + 0.01 * len(databases) * len(queries))
+        if answers is not None:
+            return answers
+        alone = [self._ask(databases, [query], SECONDS * 2 * max(1, min(len(databases), 3))) for query in queries]
+        late = Refused(f"took over {SECONDS:g} s")
+        return [Answers([late if one is None else one[i].forward[0] for one in alone],
+                        late if not alone or alone[0] is None else alone[0][i].reverse) for i in range(len(databases))]
+
+    def _ask(self, databases: Sequence[Database], queries: Sequence[str], seconds: float) -> list[Answers] | None:
+        if self._child is None or self._child.poll() is not None:
+            self._start()
+        try:
+            self._line.send((list(databases), list(queries)))
+            if self._line.poll(seconds):
+                return self._line.recv()
+        except (EOFError, OSError):
+            pass  # the child died of a limit (memory): the same as late
+        self.close()
+        return None
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        # Not `-m`: there the classes would belong to __main__ and could not be unpickled here.
+        command = [sys.executable, "-c", f"from factory.sandbox import serve; serve({theirs.fileno()})"]
+        self._child = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+        theirs.close()
+        self._line = Connection(ours.detach())
+
+    def close(self) -> None:
+        """Kills the child; the next `run` starts another."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._line.close()
+            self._child = None
+
+
+def build(database: Database) -> sqlite3.Connection:
+    """The database in memory, filled and locked."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    connection.execute("BEGIN")
+    for name, (columns, rows) in database.tables.items():
+        connection.execute(f'CREATE TABLE "{name}" ({", ".join(columns)})')
+        connection.executemany(f'INSERT INTO "{name}" VALUES ({", ".join("?" * len(columns))})', rows)
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA query_only = 1")
+    connection.execute("PRAGMA trusted_schema = 0")
+    for limit, most in LIMITS.items():
+        connection.setlimit(limit, most)
+    return connection
+
+
+def permit(action: int, first: str | None, second: str | None, *_: object) -> int:
+    """The authorizer: reads of ordinary tables, and functions of the allow-list."""
+    if action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE):
+        return sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_READ:
+        return sqlite3.SQLITE_DENY if (first or "").lower().startswith("sqlite_") else sqlite3.SQLITE_OK
+    if action == sqlite3.SQLITE_FUNCTION:
+        return sqlite3.SQLITE_OK if (second or "").lower() in FUNCTIONS else sqlite3.SQLITE_DENY
+    return sqlite3.SQLITE_DENY
+
+
+def execute(connection: sqlite3.Connection, query: str) -> Result:
+    """The rows of one query, or why there are none."""
+    end = time.monotonic() + SECONDS
+    connection.set_progress_handler(lambda: time.monotonic() > end, 1000)
+    connection.set_authorizer(permit)
+    try:
+        rows = connection.execute(query).fetchmany(ROWS + 1)
+    except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
+        return Refused(f"took over {SECONDS:g} s" if str(error) == "interrupted" else str(error) or type(error).__name__)
+    finally:
+        connection.set_authorizer(None)
+    return rows if len(rows) <= ROWS else Refused(f"more than {ROWS} rows")
+
+
+def answer(database: Database, queries: Sequence[str]) -> Answers:
+    """All queries on one database."""
+    with contextlib.closing(build(database)) as connection:
+        forward = [execute(connection, query) for query in queries]
+        connection.execute("PRAGMA reverse_unordered_selects = 1")
+        return Answers(forward, execute(connection, queries[0]) if queries else [])
+
+
+def serve(descriptor: int) -> None:
+    """The child: bounded in memory, unable to write files, answering until its parent goes away."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    line = Connection(descriptor)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            databases, queries = line.recv()
+            line.send([answer(database, queries) for database in databases])
+
+
+_shared: Sandbox | None = None
+
+
+def shared() -> Sandbox:
+    """This process's sandbox, started at first use and killed at exit."""
+    global _shared
+    if _shared is None:
+        _shared = Sandbox()
+        atexit.register(_shared.close)
+    return _shared
+

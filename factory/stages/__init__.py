@@ -1,0 +1,1 @@
+"""The five stages: plain functions from conf groups, products and sources to the files of one product."""

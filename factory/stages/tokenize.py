@@ -1,0 +1,72 @@
+"""Stage three: kept rows to token arrays with labels, the trained span of every row verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from factory import config, models
+from factory.chat import Tokens, encode, span_mistake
+from factory.errors import DataMistake
+from factory.records import Example
+from factory.rows import read_examples, write_table
+from factory.store import Events, Made, Source
+
+
+def tokenize(kept: Made, tokenizer: Source, tokenize: config.Tokenize, *, out: Path, events: Events) -> dict[str, Any]:
+    """Writes `tokens.parquet` (id, split, input_ids, labels) and `overlong.parquet` (id, tokens).
+
+    DataMistake where a row trains anything but its answer and stop token, or is longer than `max_length` and
+    `overlong=refuse`. Nothing is ever cut.
+    """
+    words = models.load_tokenizer(tokenizer)
+    rows = read_examples(kept.file("kept.parquet"))
+    fitting, overlong = [], []
+    for number, row in enumerate(rows):
+        tokens = verified(words, row)
+        (fitting if len(tokens.ids) <= tokenize.max_length else overlong).append((row, tokens))
+        if number % 500 == 0:
+            events("rows", done=number, total=len(rows))
+    if overlong and tokenize.overlong == "refuse":
+        longest = max(len(tokens.ids) for _, tokens in overlong)
+        raise DataMistake("tokenize.max_length", f"{len(overlong)} of {len(rows)} rows are over {tokenize.max_length} tokens",
+                          f"the longest has {longest}; raise it, or leave them out on record with tokenize.overlong=drop")
+    if not any(row.split == "train" for row, _ in fitting):
+        raise DataMistake("tokenize", f"no row to train on is left of {len(rows)}", "raise tokenize.max_length")
+    write(out / "tokens.parquet", fitting)
+    write_overlong(out / "overlong.parquet", overlong)
+    return counts(rows, fitting, overlong)
+
+
+def verified(words: Any, row: Example) -> Tokens:
+    """The row's tokens; DataMistake names the row whose trained span is wrong."""
+    tokens = encode(words, row.messages, row.answer)
+    if wrong := span_mistake(words, tokens, row.answer):
+        raise DataMistake(f"tokenize, row {row.id}", wrong, "see factory preview")
+    return tokens
+
+
+def write(path: Path, rows: list[tuple[Example, Tokens]]) -> None:
+    """The token arrays as Parquet."""
+    import pyarrow as pa
+
+    ids = pa.list_(pa.int32())
+    schema = pa.schema([("id", pa.string()), ("split", pa.string()), ("input_ids", ids), ("labels", ids)])
+    write_table(path, [{"id": row.id, "split": row.split, "input_ids": tokens.ids, "labels": tokens.labels}
+                       for row, tokens in rows], schema)
+
+
+def write_overlong(path: Path, rows: list[tuple[Example, Tokens]]) -> None:
+    """The rows left out for their length."""
+    import pyarrow as pa
+
+    schema = pa.schema([("id", pa.string()), ("tokens", pa.int32())])
+    write_table(path, [{"id": row.id, "tokens": len(tokens.ids)} for row, tokens in rows], schema)
+
+
+def counts(rows: list[Example], fitting: list[tuple[Example, Tokens]], overlong: list) -> dict[str, Any]:
+    """What the run prints: rows, tokens, and the share of tokens that is trained."""
+    lengths = sorted(len(tokens.ids) for _, tokens in fitting)
+    total, trained = sum(lengths), sum(tokens.trained for _, tokens in fitting)
+    return {"rows": len(rows), "fitting": len(fitting), "overlong": len(overlong), "tokens": total, "trained_tokens": trained,
+            "trained_share": round(trained / total, 4), "longest": lengths[-1], "median": lengths[len(lengths) // 2]}

@@ -1,0 +1,48 @@
+"""`factory sweep`: a grid of configurations, each a run of its own. The one verb that `@hydra.main` owns.
+
+Launchers and sweepers are the reason to have it there: `hydra/launcher=joblib` and the like work as everywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+
+from factory.config import conf_dir
+from factory.errors import Mistake
+
+
+def points(overrides: list[str]) -> list[list[str]]:
+    """Every point of the grid as plain overrides, so that all can be checked before the first starts."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    choices = []
+    for text in overrides:
+        if text.startswith("hydra"):
+            continue
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            raise Mistake(text, "not an override", "write key=value or key=value,value") from None
+        values = override.sweep_string_iterator() if override.is_sweep_override() else None
+        choices.append([f"{override.get_key_element()}={value}" for value in values] if values else [text])
+    return [list(point) for point in itertools.product(*choices)]
+
+
+def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
+    """Gives every point to `run` in turn; returns the highest exit code."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    codes = []
+
+    def job(_: object) -> None:
+        task = [text for text in HydraConfig.get().overrides.task if not text.startswith("hydra")]
+        codes.append(run(task))
+
+    sys.argv = ["factory sweep", "--multirun", "hydra.sweep.dir=runs/sweeps/${now:%Y%m%d-%H%M%S}", "hydra.output_subdir=null",
+                "hydra/job_logging=none", "hydra/hydra_logging=none", *overrides]
+    hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+    return max(codes, default=0)
