@@ -60,5 +60,8 @@ def span_mistake(tokenizer: PreTrainedTokenizerBase, tokens: Tokens, answer: str
         return f"{len(span)} of {len(tokens.ids)} tokens are trained"
     if span[-1] != tokenizer.eos_token_id or tokenizer.eos_token_id in span[:-1]:
         return "the trained span does not end with its one stop token"
+    first = next(i for i, label in enumerate(tokens.labels) if label != IGNORED)
+    if len(tokens.labels) != len(tokens.ids) or tokens.ids[first:first + len(span)] != span:
+        return "the labels are not the row's own tokens at their own places"
     said = tokenizer.decode(span[:-1]).strip()
     return "" if said == answer.strip() else f"the trained span says {said[:60]!r}, the answer is {answer[:60]!r}"

@@ -12,10 +12,9 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from factory import __version__, config
-from factory.display import Display, console, complain, plain
+from factory.display import Display, complain, plain
 from factory.errors import FactoryError, GateRefused, Mistake, closest
 
 OVERRIDE = re.compile(r"(\+{0,2}[A-Za-z_][\w./]*=.*|~[A-Za-z_][\w./]*)", re.DOTALL)
@@ -177,7 +176,9 @@ def ask(verb: str, overrides: list[str], rest: list[str]) -> int:
     if len(rest) != 1:
         raise Mistake("ask", f"{len(rest)} questions", 'write one, in quotes: factory ask specialist=sql "..."')
     text = sys.stdin.read() if rest[0] == "-" else rest[0]
-    found = answer(loaded(overrides), text)
+    asked = loaded(overrides)
+    with Display(asked):
+        found = answer(asked, text)
     plain(found.text)
     if not found.stopped:
         complain(f"cut at evaluate.max_new_tokens={found.tokens}: the answer did not end by itself")
@@ -186,7 +187,8 @@ def ask(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 def sweep(verb: str, overrides: list[str], rest: list[str]) -> int:
     """One run per point of a grid."""
-    from factory.sweep import points, sweep as launch
+    from factory.sweep import points
+    from factory.sweep import sweep as launch
 
     for point in points(overrides):
         loaded(point)
@@ -228,7 +230,7 @@ def loaded(overrides: list[str]) -> config.Config:
 
 Verb = Callable[[str, list[str], list[str]], int]
 VERBS: dict[str, Verb] = {
-    **{name: stage_verb for name in ("run", "generate", "filter", "tokenize", "train", "evaluate", "register")},
+    **dict.fromkeys(("run", "generate", "filter", "tokenize", "train", "evaluate", "register"), stage_verb),
     "plan": plan, "show": show, "preview": preview, "sweep": sweep, "gate": gate, "registry": registry_verb, "ask": ask,
     "pretrain": pretrain, "exam": exam,
 }

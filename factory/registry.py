@@ -59,6 +59,7 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Some of the client's own calls look here and not at the address it was given.
     os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = settings.tracking_uri
     from mlflow import MlflowClient
@@ -136,6 +137,8 @@ def create(ours: MlflowClient, planned: Mapping[str, Made], asked: config.Config
     experiment = experiment_id(ours, settings)
     for left in ours.search_runs([experiment], f"tags.`{KEY}` = '{key}'"):
         ours.delete_run(left.info.run_id)
+    for left in ours.search_logged_models([experiment], f"tags.`{KEY}` = '{key}'"):
+        ours.delete_logged_model(left.model_id)
     run = ours.create_run(experiment, run_name=f"{asked.specialist.name}-{asked.base.name}-{key[:10]}", tags={KEY: key}).info.run_id
     log_evidence(ours, run, planned, asked)
     model = ours.create_logged_model(experiment, name=asked.specialist.name, source_run_id=run, model_type="lora-adapter",
@@ -308,7 +311,7 @@ def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, Mo
         from mlflow.artifacts import download_artifacts
 
         place = folder / f"{settings.model}-{version.version}"
-        return Path(download_artifacts(artifact_uri=f"models:/{version.model_id}", dst_path=str(place), tracking_uri=settings.tracking_uri)), version
+        return Path(download_artifacts(artifact_uri=version.source, dst_path=str(place), tracking_uri=settings.tracking_uri)), version
 
 
 def flat(tree: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:

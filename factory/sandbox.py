@@ -28,9 +28,7 @@ SECONDS = 1.0
 """What one query may take; far above the milliseconds that an honest query takes on databases of this size."""
 ROWS = 20_000
 MEMORY = 1 << 30
-FUNCTIONS = frozenset("""abs avg cast coalesce count date datetime dense_rank first_value glob group_concat ifnull iif instr
-julianday lag last_value lead length like lower ltrim max min nullif rank round row_number rtrim sign strftime substr
-substring sum time total trim typeof unixepoch upper""".split())
+FUNCTIONS = frozenset(["abs", "avg", "cast", "coalesce", "count", "date", "datetime", "dense_rank", "first_value", "glob", "group_concat", "ifnull", "iif", "instr", "julianday", "lag", "last_value", "lead", "length", "like", "lower", "ltrim", "max", "min", "nullif", "rank", "round", "row_number", "rtrim", "sign", "strftime", "substr", "substring", "sum", "time", "total", "trim", "typeof", "unixepoch", "upper"])
 LIMITS = {sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
           sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100, sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
           sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000, sqlite3.SQLITE_LIMIT_ATTACHED: 0,
@@ -149,7 +147,10 @@ def execute(connection: sqlite3.Connection, query: str) -> Result:
     connection.set_progress_handler(lambda: time.monotonic() > end, 1000)
     connection.set_authorizer(permit)
     try:
-        rows = connection.execute(query).fetchmany(ROWS + 1)
+        cursor = connection.execute(query)
+        if cursor.description is None:
+            return Refused("it asks nothing")  # an empty text has no rows either: it must not pass for a query that finds none
+        rows = cursor.fetchmany(ROWS + 1)
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
         return Refused(f"took over {SECONDS:g} s" if str(error) == "interrupted" else str(error) or type(error).__name__)
     finally:

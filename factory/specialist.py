@@ -77,7 +77,8 @@ class Specialist:
             raise ConfigMistake(f"specialist.settings.{where}", first["msg"].lower(),
                                 closest(where, list(self.settings.model_fields))) from None
 
-    def example(self, index: int, seed: int, settings: BaseModel, side: str, held_out: bool = False) -> Example:
+    def example(self, index: int, seed: int, settings: BaseModel, side: str, held_out: bool = False,
+                teacher: str = "grammar") -> Example:
         """The example of one random stream; Inapplicable where the draw does not come out."""
         identity = stream_id(self.name, self.version, side, seed, index)
         rng = Random(identity)
@@ -85,7 +86,7 @@ class Specialist:
         told, about = self.render(state, rng, held_out), self.describe(state)
         return Example(id=identity, messages=told.messages, answer=told.answer, state=state.model_dump(mode="json"),
                        family=about.family, tags={**about.tags, "rendering": "held out" if held_out else "seen", "balance": about.balance},
-                       provenance={"teacher": "grammar", "renderings": list(told.renderings)})
+                       provenance={"teacher": teacher, "renderings": list(told.renderings)})
 
     def grade(self, example: Example, answers: Sequence[str]) -> list[Score]:
         """One Score per answer to the example."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from factory.errors import DataMistake, Unavailable
+from factory.errors import DataMistake, FactoryError, Unavailable
 
 SCHEME = 1
 """Version of the key itself: raised when the way keys are made changes."""
@@ -30,6 +30,8 @@ RUNNERS = ("out", "runtime", "events")
 WORK = "work"
 """Sub-folder for what an interrupted stage wants back; gone once the product is complete."""
 DISK_FULL = 28
+NO_ROOM = 1 << 16
+"""Bytes: a disk with less left is full."""
 
 Events = Callable[..., None]
 """Progress: events(message, done=None, total=None, **figures); the command line draws it."""
@@ -196,10 +198,17 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 
 @contextmanager
 def naming_a_full_disk(folder: Path) -> Iterator[None]:
-    """A full disk as one line; nothing half-made counts, so the next run goes on."""
+    """A full disk as one line; nothing half-made counts, so the next run goes on.
+
+    Told by the error's number or text (safetensors: "os error 28") or, since torch says neither, by the disk itself.
+    """
     try:
         yield
-    except OSError as error:
-        if error.errno == DISK_FULL:
-            raise Unavailable(str(folder), "the disk is full", "free some space and run again: it goes on where it was") from None
+    except FactoryError:
+        raise
+    except Exception as error:
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        said = getattr(error, "errno", None) == DISK_FULL or os.strerror(DISK_FULL) in str(error)
+        if said or shutil.disk_usage(there).free < NO_ROOM:
+            raise Unavailable(str(folder), "the disk is full", "free some space and run again: it goes on where it was") from error
         raise

@@ -18,7 +18,7 @@ from factory.specialists.sql.draw import Settings, draw, draw_schema, fill, weig
 from factory.specialists.sql.families import families, words
 from factory.specialists.sql.patterns import Draft
 from factory.specialists.sql.render import AGGREGATES, Telling, plural
-from factory.specialists.sql.state import Item, Query, Schema, State, Table
+from factory.specialists.sql.state import Query, Schema, State, Table
 
 Pair = tuple[str, str]
 SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "l", "s")]
@@ -230,7 +230,7 @@ def stories(rng: Random, level: float) -> tuple[str, list[Pair]]:
                       f"{who} gave the {thing} to the {friend} and was glad ."))
     ask = f"Write a story about a {hero} named {who}, a {friend} and a {color} {thing} in the {place}."
     asks = [("Who is the story about?", f"{who} the {hero}"), (f"What color is the {thing} ?", color),
-            ("Where does it happen?", f"in the {place}"), (f"Who else is there?", f"the {friend}")]
+            ("Where does it happen?", f"in the {place}"), ("Who else is there?", f"the {friend}")]
     return "", [(ask, f"{opening} {middle} {end}"), *rng.sample(asks, 3)]
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from factory.base.card import card
 from factory.base.corpus import conversation, query_text
 from factory.base.tokenizer import train_tokenizer
 from factory.chat import IGNORED
@@ -45,6 +46,7 @@ def pretrain(conf: Pretrain, work: Path, threads: int, events: Events) -> Path:
     model.to(torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
     (out / "curve.jsonl").write_text("".join(json.dumps(point) + "\n" for point in curve))
+    (out / "README.md").write_text(card(conf, model.num_parameters(), curve))
     return out
 
 

@@ -37,7 +37,8 @@ def generate(specialist: config.Specialist, teacher: config.Teacher, generate: c
     budget = math.ceil(generate.rows * generate.candidates_per_row)
     kept: list[Example] = []
     fates: Counter[str] = Counter()
-    for shard in shards(task, settings.model_dump(), seed, budget, generate.shard, out / "work", runtime.workers):
+    ask = {"teacher": teacher.kind, "settings": settings.model_dump(), "seed": seed}
+    for shard in shards(task.name, ask, budget, generate.shard, out / "work", runtime.workers):
         for _, verdict, example in shard:
             if len(kept) == generate.rows:
                 break
@@ -57,11 +58,10 @@ def generate(specialist: config.Specialist, teacher: config.Teacher, generate: c
     return {"candidates": sum(fates.values()), "rows": len(kept), "refused": sum(refused.values()), "refused_by": refused}
 
 
-def shards(task: Specialist, settings: dict[str, Any], seed: int, budget: int, size: int, work: Path,
-           workers: int) -> Iterator[Shard]:
+def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, workers: int) -> Iterator[Shard]:
     """The shards in order, as far as anyone asks for them; those an interrupted run left are read, not made."""
     spans = [(start, min(start + size, budget)) for start in range(0, budget, size)]
-    arguments = [(task.name, settings, seed, *span, work / f"shard-{span[0]:07d}.jsonl") for span in spans]
+    arguments = [(name, ask, *span, work / f"shard-{span[0]:07d}.jsonl") for span in spans]
     if workers == 1:
         yield from (make_shard(*one) for one in arguments)
         return
@@ -86,20 +86,20 @@ def die_with_the_parent() -> None:
     Thread(target=watch, daemon=True).start()
 
 
-def make_shard(name: str, settings: dict[str, Any], seed: int, start: int, end: int, path: Path) -> Shard:
+def make_shard(name: str, ask: dict[str, Any], start: int, end: int, path: Path) -> Shard:
     """One shard: the verdict on each of its candidates, and the example where it is kept."""
     task = find(name)
     if not path.exists():
-        typed = task.typed(settings)
-        write_jsonl(path, (candidate(task, index, seed, typed) for index in range(start, end)))
+        ask = ask | {"settings": task.typed(ask["settings"]), "side": "train"}
+        write_jsonl(path, (candidate(task, index, ask) for index in range(start, end)))
     return [(row["index"], Verdict(**row["verdict"]), Example(**row["example"]) if row["example"] else None)
             for row in read_jsonl(path)]
 
 
-def candidate(task: Specialist, index: int, seed: int, settings: Any) -> dict[str, Any]:
+def candidate(task: Specialist, index: int, ask: dict[str, Any]) -> dict[str, Any]:
     """The fate of one candidate: drawn, told, and held against its own verifier."""
     try:
-        example = task.example(index, seed, settings, "train")
+        example = task.example(index, **ask)
     except Inapplicable as none:
         return {"index": index, "verdict": vars(Verdict.drop(f"not drawn: {none}")), "example": None}
     verdict = admit(task, example)

@@ -210,8 +210,8 @@ class Telling:
         column = self.column(predicate.item)
         if inner.select[0].aggregate == "avg":
             side = "above" if operator == ">" else "below"
-            return self.phrase("average", LINKS["average"]).format(nps=self.many(table), c=self.word(column), side=side)
-        return self.phrase("extreme", LINKS["extreme"]).format(
+            return self.phrase("link average", LINKS["average"]).format(nps=self.many(table), c=self.word(column), side=side)
+        return self.phrase("link extreme", LINKS["extreme"]).format(
             nps=self.many(table), c=self.word(column), best=self.aggregate(inner.select[0]))
 
     def aggregate(self, item: Item) -> str:
@@ -238,7 +238,7 @@ class Slots(dict):
         table = t.state.database.table(q.table)
         kids = q.joins[0].table if q.joins else ""
         said = {
-            "nps": lambda: t.many(q.table) if q.combine or kids and q.group else t.noun(q), "np": lambda: t.word(table),
+            "nps": lambda: t.many(q.table) if q.combine or (kids and q.group) else t.noun(q), "np": lambda: t.word(table),
             "cols": lambda: t.columns(q.select), "col": lambda: t.word(t.column(q.select[0])),
             "num": lambda: t.word(t.column(q.having.item if q.having else q.select[1])),
             "agg": lambda: t.aggregate(next(i for i in q.select if i.aggregate)),

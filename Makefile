@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`. Both set up what they need first.
+
+PYTHON ?= python3
+PIP_FLAGS ?=
+# More overrides for the main job, e.g. make run ARGS="train.steps=800 seed=1"
+ARGS ?=
+BIN := .venv/bin
+FACTORY := $(BIN)/factory
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test drill base lint format bench golden lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.complete  ## the environment in .venv, from requirements.lock
+
+.venv/.complete: requirements.lock pyproject.toml
+	@echo "Setting up .venv from requirements.lock. torch==2.13.0 is a CPU build where pip finds one, else the CUDA build (gigabytes);"
+	@echo "choose another source with PIP_FLAGS=\"--index-url ...\". This happens once."
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## the main job: the SQL specialist from nothing to a registered champion
+	$(FACTORY) run specialist=sql base=nano $(ARGS)
+
+test: setup  ## all tests
+	$(BIN)/python -m pytest
+
+drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte
+	$(BIN)/python tests/drill.py
+
+base: setup  ## make the embedded bases again (nano: about half an hour on 2 cores)
+	$(FACTORY) pretrain pretrain=nano
+	$(FACTORY) pretrain pretrain=tiny
+
+lint: setup  ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: setup  ## write the format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup  ## speed as ratios against named alternatives, with the machine described
+	$(BIN)/python tests/benchmarks/bench.py
+
+golden: setup  ## pin the digests of the smoke products again, after a version was raised
+	$(BIN)/python tests/golden/pin.py
+
+lock: setup  ## write requirements.lock from what is installed
+	( head -1 requirements.lock; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean:  ## remove what runs made (not the environment)
+	rm -rf runs dist

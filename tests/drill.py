@@ -1,0 +1,379 @@
+"""Kills the factory twenty times, for real, and asks whether the next run comes to the same bytes.
+
+    python tests/drill.py                 all twenty, a few minutes on two cores
+    python tests/drill.py --kills 3       inside a checkpoint, before a manifest, inside a registration
+
+The factory has no hook for this. A child process wraps one function from outside, so that a chosen call sends SIGKILL
+to the child itself, half way through a file where that is the point. Then the same command runs undisturbed in the same
+folder, and all it leaves is held against one run that nobody disturbed: the payload of every product byte for byte, the
+registry by meaning (one version, complete; one live run; one live model).
+
+The smoke profile teaches a random base nothing, so its gate refuses. For the one kill between a version and its alias
+the killed child's gate is forged; the run after it is not, and finds the verdict in the version's tags.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, NoReturn
+
+STAGES = ("examples", "kept", "tokens", "adapter", "report")
+"""Products in the order they are made."""
+REFUSED = 4
+"""What a smoke run ends with: registered, gate refused."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One kill: its tripwire with arguments, the stage it comes in, and where training must go on (None: no training)."""
+
+    kind: str
+    trip: tuple[Any, ...]
+    stage: str
+    resumes: int | None = None
+    ends: int = REFUSED
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self.trip))
+
+
+KILLS = (
+    Kill("checkpoint", ("torch_save", 12, "optimizer.pt"), "adapter", resumes=6),
+    Kill("checkpoint", ("weights", 6), "adapter", resumes=0),
+    Kill("checkpoint", ("state", 18), "adapter", resumes=12),
+    Kill("checkpoint", ("marker", 24), "adapter", resumes=18),
+    Kill("manifest", ("manifest", "report"), "report"),
+    Kill("manifest", ("manifest", "adapter"), "adapter", resumes=24),
+    Kill("manifest", ("manifest_new", "tokens"), "tokens", resumes=0),
+    Kill("manifest", ("manifest_new", "examples"), "examples", resumes=0),
+    Kill("registration", ("alias",), "registered", ends=0),
+    Kill("registration", ("client", "create_run", 1, "after"), "registered"),
+    Kill("registration", ("client", "log_artifact", 2, "before"), "registered"),
+    Kill("registration", ("client", "log_model_artifacts", 1, "after"), "registered"),
+    Kill("step", ("step", 2), "adapter", resumes=0),
+    Kill("step", ("optimizer", 7), "adapter", resumes=6),
+    Kill("step", ("step", 10), "adapter", resumes=6),
+    Kill("step", ("optimizer", 13), "adapter", resumes=12),
+    Kill("step", ("step", 16), "adapter", resumes=12),
+    Kill("step", ("optimizer", 17), "adapter", resumes=12),
+    Kill("step", ("step", 20), "adapter", resumes=18),
+    Kill("step", ("optimizer", 23), "adapter", resumes=18),
+)
+
+
+# --- in the child -----------------------------------------------------------------------------------------------------
+
+
+def die() -> NoReturn:
+    """No handler, no finally, no atexit."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError("unreachable")
+
+
+def wire(owner: Any, name: str, chosen: Callable[..., bool], moment: str = "before") -> None:
+    """Replaces `owner.name`: its first chosen call kills this process before it, after it, or with half of its file there."""
+    real = getattr(owner, name)
+
+    def wired(*args: Any, **kwargs: Any) -> Any:
+        if not chosen(*args, **kwargs):
+            return real(*args, **kwargs)
+        if moment != "before":
+            real(*args, **kwargs)
+        if moment == "half":
+            path = next(Path(value) for value in args if isinstance(value, (str, Path)))
+            os.truncate(path, path.stat().st_size // 2)
+        die()
+
+    setattr(owner, name, wired)
+
+
+def nth(number: int) -> Callable[..., bool]:
+    """True at the n-th call."""
+    calls = iter(range(1, 1 << 30))
+    return lambda *_, **__: next(calls) == number
+
+
+def inside(checkpoint: int, name: str) -> Callable[..., bool]:
+    """True for the call that is given the path of this file of this checkpoint."""
+    wanted = (f"checkpoint-{checkpoint}", name)
+    return lambda *args, **_: any(Path(value).parts[-2:] == wanted for value in args if isinstance(value, (str, Path)))
+
+
+def step(number: int) -> None:
+    """After an optimizer step, before it is logged or saved."""
+    from factory.stages.watch import Watch
+
+    def ended(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step == number:
+            die()
+
+    Watch.on_step_end = ended
+
+
+def optimizer(number: int) -> None:
+    """Between the backward pass and the update."""
+    import torch
+
+    wire(torch.optim.AdamW, "step", nth(number))
+
+
+def weights(checkpoint: int) -> None:
+    """Half of the adapter's weights."""
+    import peft.peft_model
+
+    wire(peft.peft_model, "safe_save_file", inside(checkpoint, "adapter_model.safetensors"), "half")
+
+
+def torch_save(checkpoint: int, name: str) -> None:
+    """Half of a file that torch writes: the optimizer, the schedule, the random state."""
+    import torch
+
+    wire(torch, "save", inside(checkpoint, name), "half")
+
+
+def state(checkpoint: int) -> None:
+    """Half of the trainer's state."""
+    from transformers import TrainerState
+
+    wire(TrainerState, "save_to_json", inside(checkpoint, "trainer_state.json"), "half")
+
+
+def marker(checkpoint: int) -> None:
+    """All files of the checkpoint, and no marker."""
+    import factory.stages.watch
+
+    wire(factory.stages.watch, "write", inside(checkpoint, "complete"))
+
+
+def manifest(stage: str) -> None:
+    """The whole payload and the facts, no manifest."""
+    import factory.store
+
+    wire(factory.store, "write", lambda path, _: path.name == "manifest.json" and path.parent.name.startswith(stage))
+
+
+def manifest_new(stage: str) -> None:
+    """The manifest written under its temporary name, not yet renamed."""
+    wire(os, "replace", lambda _, new: Path(new).name == "manifest.json" and Path(new).parent.name.startswith(stage))
+
+
+def client(method: str, number: int, moment: str) -> None:
+    """Before or after the n-th call of a method of MLflow's client."""
+    import mlflow
+
+    wire(mlflow.MlflowClient, method, nth(number), moment)
+
+
+def alias() -> None:
+    """The version is there with all its tags, the alias is not: with a gate forged to pass."""
+    from factory import registry
+
+    registry.gate = lambda *_: registry.Verdict(True, ())
+    client("set_registered_model_alias", 1, "before")
+
+
+TRIPS = {trip.__name__: trip for trip in (step, optimizer, weights, torch_save, state, marker, manifest, manifest_new, client, alias)}
+
+
+def armed(trip: Sequence[Any], words: Sequence[str]) -> int:
+    """The factory's command line with a tripwire in it."""
+    from factory.cli import main
+
+    TRIPS[trip[0]](*trip[1:])
+    return main(words)
+
+
+# --- in the drill -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one kill: the folder, both exit codes, what the second run printed, and the seconds of both."""
+
+    kill: Kill
+    runs: Path
+    killed: int
+    ended: int
+    said: str
+    seconds: tuple[float, float]
+
+
+def words(runs: Path) -> list[str]:
+    """The command that is killed and run again."""
+    return ["run", "base=tiny", "profile=smoke", "runtime.threads=1", "runtime.workers=1", f"runtime.runs={runs}"]
+
+
+def run(command: list[str]) -> tuple[int, str, float]:
+    """Exit code, output and seconds of a process."""
+    started = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout + done.stderr, time.monotonic() - started
+
+
+def factory(runs: Path) -> tuple[int, str, float]:
+    """The command, undisturbed."""
+    return run([sys.executable, "-m", "factory", *words(runs)])
+
+
+def strike(kill: Kill, whole: Path, runs: Path) -> Outcome:
+    """Copies what comes before the kill's stage, kills a run there, and runs again to the end."""
+    before = STAGES[:STAGES.index(kill.stage)] if kill.stage in STAGES else STAGES
+    for product in products(whole):
+        if product.name.rpartition("-")[0] in before:
+            shutil.copytree(product, runs / product.relative_to(whole))
+    code, _, first = run([sys.executable, __file__, "--armed", json.dumps(kill.trip), *words(runs)])
+    ended, said, second = factory(runs)
+    return Outcome(kill, runs, code, ended, said, (first, second))
+
+
+def products(runs: Path) -> list[Path]:
+    """The product folders of a runs folder."""
+    return sorted(folder for folder in (runs / "sql").iterdir() if folder.is_dir())
+
+
+def wrong(outcome: Outcome, whole: Path) -> list[str]:
+    """Everything that is not as it should be after the second run."""
+    kill, found = outcome.kill, []
+    if outcome.killed != -signal.SIGKILL:
+        found.append(f"the first run was not killed: it ended with {outcome.killed}")
+    if outcome.ended != kill.ends:
+        found.append(f"the second run ended with {outcome.ended}, not {kill.ends}: {outcome.said[-800:]}")
+    if kill.resumes is not None and (f"resuming at checkpoint-{kill.resumes}" if kill.resumes else "  starting") not in outcome.said:
+        found.append(f"training did not go on at step {kill.resumes}: {outcome.said}")
+    return found + differing_products(outcome.runs, whole) + differing_registry(outcome.runs, whole, forged=kill.ends == 0)
+
+
+def differing_products(runs: Path, whole: Path) -> list[str]:
+    """Products whose key, file list or bytes are not those of the undisturbed run."""
+    ours, theirs = ({folder.name: payload(folder) for folder in products(place)} for place in (runs, whole))
+    return [line for name in sorted(set(ours) | set(theirs)) for line in differing(name, ours.get(name), theirs.get(name))]
+
+
+def differing(name: str, ours: Any, theirs: Any) -> list[str]:
+    """What differs between two mappings, or between two values."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        keys = sorted(key for key in ours.keys() | theirs.keys() if ours.get(key) != theirs.get(key))
+        return [f"{name}, {key}: {ours.get(key)} is not {theirs.get(key)}" for key in keys]
+    return [] if ours == theirs else [f"{name}: {str(ours)[:400]} is not {str(theirs)[:400]}"]
+
+
+def payload(folder: Path) -> dict[str, str] | str:
+    """The digests of the payload's files as they lie there, when they are those of the manifest and nothing else is."""
+    from factory.store import sha256
+
+    if not (folder / "manifest.json").exists():
+        return "no manifest"
+    listed = json.loads((folder / "manifest.json").read_text())["payload"]
+    there = {path.relative_to(folder).as_posix(): sha256(path) for path in folder.rglob("*") if path.is_file()}
+    beside = {name: there.pop(name, None) for name in ("manifest.json", "facts.json")}
+    return there if there == listed and all(beside.values()) else f"manifest lists {listed}, folder holds {there}"
+
+
+def differing_registry(runs: Path, whole: Path, forged: bool) -> list[str]:
+    """What the registry holds otherwise than that of the undisturbed run, times, hosts and ids apart."""
+    ours, theirs = registered(runs), registered(whole)
+    if forged:
+        theirs["tags"] |= {"factory.gate": json.dumps({"passed": True, "reasons": ()}), "validation_status": "passed",
+                           "factory.alias": "champion"}
+        theirs["aliases"] = {"champion": 1}
+    return [line for name in theirs for line in differing(f"registry, {name}", ours[name], theirs[name])]
+
+
+def registered(runs: Path) -> dict[str, Any]:
+    """The registry by meaning: versions, tags, aliases, the version's files, and the live runs and models of its key."""
+    from factory import config, registry
+    from factory.store import sha256
+
+    settings = config.load(words(runs)[1:]).registry
+    with registry.client(settings) as ours, tempfile.TemporaryDirectory() as folder:
+        from mlflow.artifacts import download_artifacts  # after the client has set MLflow up
+
+        versions = registry.versions(ours, settings.model)
+        if len(versions) != 1:
+            return {"versions": len(versions), "tags": {}, "aliases": {}, "files": {}, "runs": [], "models": []}
+        version = versions[0]
+        experiment = [ours.get_experiment_by_name(settings.experiment).experiment_id]
+        place = Path(download_artifacts(artifact_uri=version.source, dst_path=folder, tracking_uri=settings.tracking_uri))
+        live = [ours.get_run(one.info.run_id) for one in ours.search_runs(experiment)]
+        return {
+            "versions": 1, "tags": dict(version.tags), "aliases": ours.get_registered_model(settings.model).aliases,
+            "files": {path.name: sha256(path) for path in sorted(place.iterdir())},
+            "runs": [(one.info.status, one.data.tags[registry.KEY], one.data.metrics, sorted(one.data.params),
+                      sorted(walk(ours, one.info.run_id))) for one in live],
+            "models": [(one.status.name, one.tags[registry.KEY]) for one in ours.search_logged_models(experiment)],
+        }
+
+
+def walk(ours: Any, run_id: str, path: str | None = None) -> Iterable[str]:
+    """The artifacts of a run, sub-folders included."""
+    for one in ours.list_artifacts(run_id, path):
+        yield from walk(ours, run_id, one.path) if one.is_dir else [one.path]
+
+
+def chosen(number: int) -> list[Kill]:
+    """The first `number` kills, every kind in turn."""
+    kinds = {kill.kind: [one for one in KILLS if one.kind == kill.kind] for kill in KILLS}
+    return [kill for turn in zip_longest(*kinds.values()) for kill in turn if kill][:number]
+
+
+def drill(kills: Sequence[Kill], place: Path, jobs: int, whole: Path | None = None) -> int:
+    """All kills against one undisturbed run; prints a line each and a table; returns how many went wrong."""
+    if whole is None:
+        whole = place / "whole"
+        code, said, seconds = factory(whole)
+        print(f"undisturbed run: exit {code}, {seconds:.0f} s", flush=True)
+        if code != REFUSED:
+            print(said)
+            return len(kills)
+    bad: dict[str, list[int]] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        outcomes = pool.map(lambda pair: strike(pair[1], whole, place / f"kill-{pair[0]:02d}"), enumerate(kills, 1))
+        for number, outcome in enumerate(outcomes, 1):
+            kill, problems = outcome.kill, wrong(outcome, whole)
+            bad.setdefault(kill.kind, []).append(len(problems))
+            goes_on = "" if kill.resumes is None else f", training goes on at {kill.resumes}"
+            print(f"{number:2d} {'FAIL' if problems else 'ok':<4} {kill.kind:<12} {str(kill):<28} killed after {outcome.seconds[0]:.0f} s, "
+                  f"done in {outcome.seconds[1]:.0f} s more{goes_on}", flush=True)
+            for problem in problems:
+                print(f"        {problem}")
+            if not problems:
+                shutil.rmtree(outcome.runs)
+    print(f"\n{'kind':<14}kills  same bytes and registry")
+    for kind, counts in bad.items():
+        print(f"{kind:<14}{len(counts):>5}  {counts.count(0)}")
+    failed = sum(map(bool, (count for counts in bad.values() for count in counts)))
+    print(f"{'all':<14}{len(kills):>5}  {len(kills) - failed}")
+    return failed
+
+
+def main() -> int:
+    """The script."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=len(KILLS), help="how many, every kind in turn")
+    parser.add_argument("--jobs", type=int, default=2, help="kills at a time, one core each")
+    parser.add_argument("--whole", type=Path, help="runs folder of an undisturbed run of the same command")
+    parser.add_argument("--keep", type=Path, help="an empty folder to work in, kept; default: a temporary one")
+    parser.add_argument("--armed", metavar="TRIP", help=argparse.SUPPRESS)
+    asked, rest = parser.parse_known_args()
+    if asked.armed:
+        return armed(json.loads(asked.armed), rest)
+    with tempfile.TemporaryDirectory() as folder:
+        place = asked.keep or Path(folder)
+        return 1 if drill(chosen(asked.kills), place, asked.jobs, asked.whole) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

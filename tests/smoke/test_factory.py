@@ -1,0 +1,207 @@
+"""The whole factory on the CPU: what a run makes, what it finds again, and what it does when the world is in its way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from factory import config, pipeline, registry
+from factory.cli import main
+
+STAGES = [stage.makes for stage in pipeline.STAGES]
+SMOKE = ("base=tiny", "profile=smoke")
+
+
+def times(runs: Path) -> dict[str, int]:
+    """When every file of every product was written."""
+    return {str(path): path.stat().st_mtime_ns for path in (runs / "sql").glob("*-*/**/*") if path.is_file()}
+
+
+def versions(words: tuple[str, ...]) -> list:
+    """The versions in the registry of that configuration."""
+    settings = config.load(words).registry
+    with registry.client(settings) as ours:
+        return registry.versions(ours, settings.model)
+
+
+# --- what a run makes -------------------------------------------------------------------------------------------------
+
+
+def test_one_run_makes_every_product(full) -> None:
+    for stage in STAGES:
+        folder = full.product(stage)
+        listed = json.loads((folder / "manifest.json").read_text())["payload"]
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert there == {*listed, "manifest.json", "facts.json"}
+        assert f"{stage:<9} made" in full.done.out
+    assert "registered made  factory.sql.tiny version 1" in full.done.out
+
+
+def test_the_gate_refuses_a_base_of_random_weights_on_one_line(full) -> None:
+    assert full.done.code == 4
+    assert full.done.complaint.startswith("factory: factory.sql.tiny version 1: 24 exam rows, at least 100 wanted")
+
+
+def test_the_version_carries_its_evidence(full) -> None:
+    version, = versions(full.words)
+    assert version.tags["validation_status"] == "failed" and version.tags["base"] == "tiny"
+    assert {f"{stage}_key" for stage in STAGES} <= version.tags.keys()
+    assert version.tags["adapter_key"].startswith(full.product("adapter").name.removeprefix("adapter-"))
+
+
+def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
+    before = times(full.runs)
+    done = factory("run", *full.words)
+    assert done.code == 4 and times(full.runs) == before
+    assert [line.split()[1] for line in done.out.splitlines() if line.split()[:1] and line.split()[0] in STAGES] == ["found"] * 5
+    assert "registered found  factory.sql.tiny version 1" in done.out
+    assert len(versions(full.words)) == 1
+    assert done.cpu < 5, f"{done.cpu:.1f} CPU-seconds to do nothing"
+
+
+# --- what a change redoes ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("override", "redone"), [
+    ("generate.rows=121", "examples"),
+    ("filter.near_duplicate.threshold=0.8", "kept"),
+    ("~filter.near_duplicate", "kept"),
+    ("tokenize.max_length=500", "tokens"),
+    ("train.learning_rate=1e-3", "adapter"),
+    ("base.weights.quantisation.double=false", "adapter"),
+    ("evaluate.rows=20", "report"),
+    ("seed=1", "examples"),
+    ("runtime.workers=2", None),
+    ("runtime.threads=1", None),
+    ("runtime.device=cpu", None),
+    ("registry.gate.min_rows=1", None),
+])
+def test_a_change_redoes_its_stage_and_what_follows(override: str, redone: str | None) -> None:
+    before, after = ([step.made.key for step in pipeline.steps(config.load([*SMOKE, *more]))] for more in ((), (override,)))
+    first = STAGES.index(redone) if redone else len(STAGES)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True] * first + [False] * (len(STAGES) - first)
+
+
+# --- the same bytes ---------------------------------------------------------------------------------------------------
+
+
+def test_the_same_run_from_nothing_gives_the_same_bytes(full, factory, payload, tmp_path: Path) -> None:
+    """The shared run had two workers, this one has one."""
+    words = (*full.words, f"runtime.runs={tmp_path}", "runtime.workers=1")
+    assert factory("train", *words).code == 0
+    for stage in STAGES[:4]:
+        assert payload(tmp_path, stage) == full.payload(stage)
+
+
+def test_another_seed_gives_other_bytes(full, factory, payload, tmp_path: Path) -> None:
+    words = (*full.words, f"runtime.runs={tmp_path}", "seed=1", "train.steps=6")
+    assert factory("train", *words).code == 0
+    for stage, name in (("examples", "examples.parquet"), ("tokens", "tokens.parquet"), ("adapter", "adapter/adapter_model.safetensors")):
+        assert payload(tmp_path, stage)[name] != full.payload(stage)[name]
+
+
+# --- in the way -------------------------------------------------------------------------------------------------------
+
+
+def test_after_ctrl_c_the_next_run_goes_on(full, start, factory, beside, payload) -> None:
+    runs, words = beside("tokens")
+    work = runs / "sql" / full.product("adapter").name / "work" / "checkpoints"
+    running = start("train", *words)
+    running.waits_for((work / "checkpoint-6" / "complete").exists)
+    running.interrupt()
+    done = running.done()
+    assert done.code == 130
+    assert done.complaint == "factory: interrupted: nothing half-made counts, the same command goes on where it was"
+    done = factory("train", *words)
+    assert done.code == 0 and "resuming at checkpoint-" in done.out
+    assert payload(runs, "adapter") == full.payload("adapter")
+
+
+def test_of_two_runs_on_one_folder_one_gives_way(full, start, factory, beside, payload) -> None:
+    runs, words = beside("tokens")
+    first = start("train", *words)
+    first.waits_for((runs / "sql" / full.product("adapter").name / "work").exists)
+    second = factory("train", *words)
+    assert second.code == 3
+    assert second.complaint.endswith("another run is making this now - wait for it, then run again")
+    assert first.done().code == 0
+    assert payload(runs, "adapter") == full.payload("adapter")
+
+
+@pytest.mark.parametrize(("verb", "until", "tight"), [("generate", None, "40k"), ("train", "tokens", "700k")])
+def test_a_full_disk_costs_nothing_but_the_wait(verb: str, until: str | None, tight: str, full, start, beside, payload, tmp_path: Path) -> None:
+    """On a real file system without room, in a mount namespace of its own; then it grows."""
+    words = beside(until)[1] if until else (*full.words, "runtime.workers=1")
+    runs, kept = tmp_path / "small", tmp_path / "kept"
+    script = f"""mount -t tmpfs -o size={tight} tmpfs {runs} || exit 77
+        cp -r {tmp_path}/runs/. {runs} 2>/dev/null
+        "$@"; echo "first $?" >&2
+        mount -o remount,size=100m {runs}
+        "$@"; code=$?; cp -r {runs} {kept}; exit $code"""
+    runs.mkdir()
+    done = start(verb, *words, f"runtime.runs={runs}", before=["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]).done()
+    if "unshare" in done.err or done.code == 77:
+        pytest.skip(f"no mount namespaces for this user: {done.err}")
+    complaint, first = done.err.splitlines()
+    assert first == "first 3" and "the disk is full - free some space and run again" in complaint
+    assert done.code == 0
+    stage = pipeline.VERBS[verb]
+    assert payload(kept, stage) == full.payload(stage)
+
+
+def test_without_its_database_the_registry_is_filled_again_and_nothing_is_made(full, factory, beside) -> None:
+    runs, words = beside("report")
+    shutil.copytree(full.runs / "mlartifacts", runs / "mlartifacts")
+    before = times(runs)
+    done = factory("run", *words)
+    assert done.code == 4 and "registered made  factory.sql.tiny version 1" in done.out
+    assert times(runs) == before
+
+
+def test_a_locked_registry_is_one_line_and_the_next_run_registers(full, factory, beside) -> None:
+    runs, words = beside("report")
+    assert versions(words) == []  # makes the database
+    other = sqlite3.connect(runs / "mlflow.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    before, started = times(runs), time.monotonic()
+    done = factory("register", *words)
+    assert done.code == 3 and "database is locked" in done.complaint
+    assert time.monotonic() - started < 40
+    other.execute("ROLLBACK")
+    done = factory("register", *words)
+    assert done.code == 4 and "registered made" in done.out
+    assert times(runs) == before and len(versions(words)) == 1
+
+
+def test_a_server_that_is_away_is_one_line(full, factory, beside) -> None:
+    _, words = beside("report")
+    started = time.monotonic()
+    done = factory("register", *words, "registry.tracking_uri=http://127.0.0.1:9")
+    assert done.code == 3 and "nothing is lost: run again when it answers" in done.complaint
+    assert time.monotonic() - started < 30
+
+
+# --- on another base --------------------------------------------------------------------------------------------------
+
+
+def test_an_adapter_is_refused_on_another_recipe(full, chosen: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ask", *full.words, f"registry.alias={chosen}", "base.weights.quantisation.double=false", "How many?"]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert ", quantisation: trained on " in line and "load the base it was trained on" in line
+
+
+def test_an_adapter_is_refused_on_another_base(full, chosen: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same name, the same tokenizer, other weights."""
+    other = tmp_path / "other"
+    shutil.copytree(config.data_dir() / "base" / "tiny", other)
+    weights = bytearray((other / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (other / "model.safetensors").write_bytes(weights)
+    assert main(["ask", *full.words, f"registry.alias={chosen}", f"base.weights.path={other}", "How many?"]) == 2
+    line, = capsys.readouterr().err.splitlines()
+    assert ", base_weights: trained on " in line

@@ -1,0 +1,34 @@
+"""A registered version without the factory: ten lines of transformers, peft and bitsandbytes give the same answer."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from factory import config, registry
+
+SCRIPT = """
+import sys, torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+base, adapter, question = sys.argv[1:]
+four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.float32)
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, quantization_config=four, dtype=torch.float32), adapter)
+words = AutoTokenizer.from_pretrained(base)
+prompt = words.apply_chat_template([{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt", return_dict=True)
+said = model.generate(**prompt, max_new_tokens=24, do_sample=False)
+print(words.decode(said[0, prompt["input_ids"].shape[1]:], skip_special_tokens=True).strip())
+"""
+QUESTION = "CREATE TABLE songs (title TEXT, year INTEGER)\n\nHow many songs are there?"
+
+
+def test_a_plain_script_gives_the_answer_of_the_factory(full, chosen: str, factory, tmp_path: Path) -> None:
+    settings = config.load(full.words).registry
+    adapter, _ = registry.fetch(settings, chosen, tmp_path)
+    base = config.data_dir() / "base" / "tiny"
+    plain = subprocess.run([sys.executable, "-c", SCRIPT, base, adapter, QUESTION], capture_output=True, text=True, check=True)
+    asked = factory("ask", *full.words, f"registry.alias={chosen}", QUESTION)
+    assert asked.code == 0 and len(asked.out.strip()) > 0
+    assert asked.out == plain.stdout
+    assert asked.complaint == "factory: cut at evaluate.max_new_tokens=24: the answer did not end by itself"
