@@ -43,13 +43,19 @@ def encode(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], answ
     coded = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": answer}], return_dict=True)
     ids = coded["input_ids"]
     if ids[: len(prompt)] != prompt:
-        raise DataMistake("tokenize", "the chat template writes the prompt differently when an answer follows",
-                          "use a base whose template keeps the prompt as it is")
+        raise DataMistake(
+            "tokenize",
+            "the chat template writes the prompt differently when an answer follows",
+            "use a base whose template keeps the prompt as it is",
+        )
     stop = next((i for i in range(len(ids) - 1, len(prompt) - 1, -1) if ids[i] == tokenizer.eos_token_id), None)
     if stop is None:
-        raise DataMistake("tokenize", f"no stop token {tokenizer.eos_token!r} follows the answer: the model would never stop",
-                          "use a base whose template ends a turn with its eos token")
-    labels = [IGNORED] * len(prompt) + ids[len(prompt): stop + 1] + [IGNORED] * (len(ids) - stop - 1)
+        raise DataMistake(
+            "tokenize",
+            f"no stop token {tokenizer.eos_token!r} follows the answer: the model would never stop",
+            "use a base whose template ends a turn with its eos token",
+        )
+    labels = [IGNORED] * len(prompt) + ids[len(prompt) : stop + 1] + [IGNORED] * (len(ids) - stop - 1)
     return Tokens(ids, labels)
 
 
@@ -61,7 +67,7 @@ def span_mistake(tokenizer: PreTrainedTokenizerBase, tokens: Tokens, answer: str
     if span[-1] != tokenizer.eos_token_id or tokenizer.eos_token_id in span[:-1]:
         return "the trained span does not end with its one stop token"
     first = next(i for i, label in enumerate(tokens.labels) if label != IGNORED)
-    if len(tokens.labels) != len(tokens.ids) or tokens.ids[first:first + len(span)] != span:
+    if len(tokens.labels) != len(tokens.ids) or tokens.ids[first : first + len(span)] != span:
         return "the labels are not the row's own tokens at their own places"
     said = tokenizer.decode(span[:-1]).strip()
     return "" if said == answer.strip() else f"the trained span says {said[:60]!r}, the answer is {answer[:60]!r}"

@@ -109,8 +109,11 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
         registered = registry.register(pipeline.products(asked), asked, display.event)
         display.registered(registered)
     if not registered.verdict.passed:
-        raise GateRefused(f"{registered.model} version {registered.version}", "; ".join(registered.verdict.reasons),
-                          f"it is registered as evidence, {asked.registry.alias} stays where it is")
+        raise GateRefused(
+            f"{registered.model} version {registered.version}",
+            "; ".join(registered.verdict.reasons),
+            f"it is registered as evidence, {asked.registry.alias} stays where it is",
+        )
     return 0
 
 
@@ -164,7 +167,9 @@ def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
     with registry.client(asked.registry) as ours:
         verdict = registry.gate(ours, pipeline.products(asked), asked.registry)
     if not verdict.passed:
-        raise GateRefused(asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate")
+        raise GateRefused(
+            asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate"
+        )
     plain("the gate passes")
     return 0
 
@@ -231,6 +236,13 @@ def loaded(overrides: list[str]) -> config.Config:
 Verb = Callable[[str, list[str], list[str]], int]
 VERBS: dict[str, Verb] = {
     **dict.fromkeys(("run", "generate", "filter", "tokenize", "train", "evaluate", "register"), stage_verb),
-    "plan": plan, "show": show, "preview": preview, "sweep": sweep, "gate": gate, "registry": registry_verb, "ask": ask,
-    "pretrain": pretrain, "exam": exam,
+    "plan": plan,
+    "show": show,
+    "preview": preview,
+    "sweep": sweep,
+    "gate": gate,
+    "registry": registry_verb,
+    "ask": ask,
+    "pretrain": pretrain,
+    "exam": exam,
 }

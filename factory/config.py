@@ -1,318 +1,85 @@
-"""What was asked for: composed by Hydra, typed here, and frozen.
+"""What was asked for: composed by Hydra, typed by the classes of `groups`, and frozen.
 
-One class per group of `conf/`, one field per key. No field has a default: `conf/` is the one place where a
-value lives. Everything that is wrong becomes one line, a `ConfigMistake`.
+Everything that is wrong becomes one line, a `ConfigMistake`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NotRequired, get_origin
+from typing import Any, get_origin
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    NonNegativeFloat,
-    NonNegativeInt,
-    PositiveFloat,
-    PositiveInt,
-    ValidationError,
-    WrapValidator,
-    model_validator,
-)
-from typing_extensions import TypedDict, get_type_hints, is_typeddict
+from pydantic import BaseModel, ValidationError
+from typing_extensions import get_type_hints, is_typeddict
 
 from factory.errors import ConfigMistake, closest
-
-Text = Annotated[str, Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # part of folder and registry names
-Fraction = Annotated[float, Field(ge=0, le=1)]
-OpenFraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Group(BaseModel):
-    """What all groups share: frozen, no unknown key, no quiet conversion (a "3" is not a 3)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class TokenizerFiles(Group):
-    """Where the tokenizer and its chat template come from."""
-
-    path: Text  #: a local folder or a hub id
-    revision: Text | None  #: commit or tag; null: resolved and recorded at the first load
-
-
-class Quantisation(Group):
-    """How the frozen base is stored while adapters train on it (QLoRA, Dettmers et al. 2023)."""
-
-    kind: Literal["nf4", "none"]  #: 4-bit normal float, or as it is
-    double: bool  #: also quantise the quantisation constants (about 0.4 bit per weight less)
-    compute_dtype: Literal["float32", "bfloat16"]  #: what weights are unpacked to for a matrix product
-
-
-class Weights(Group):
-    """Where the weights come from and how they are held in memory."""
-
-    path: Text  #: a local folder or a hub id
-    revision: Text | None  #: commit or tag; null: resolved and recorded at the first load
-    dtype: Literal["float32", "bfloat16", "float16"]  #: of everything that is not quantised
-    attention: Literal["eager", "sdpa", "flash_attention_2"]  #: implementation of attention
-    quantisation: Quantisation  #: 4-bit or not
-
-
-class Base(Group):
-    """The shared small model that every adapter sits on."""
-
-    name: Slug  #: short name, part of the registered model's name
-    licence: Text  #: SPDX identifier, or LicenseRef-... where SPDX has none
-    parameters: PositiveInt | None  #: count, tied embeddings once; null: unknown before it is loaded
-    architecture: Literal["dense", "moe"]  #: one feed-forward block per layer, or routed experts
-    description: Text  #: one line for people
-    tokenizer: TokenizerFiles  #: read by tokenize; the weights are not
-    weights: Weights  #: read by train and evaluate
-    remote_code: Literal[False]  #: code that comes with a model is never run
-
-
-class Teacher(Group):
-    """Who writes the examples."""
-
-    kind: Literal["grammar"]  #: the specialist's own grammar
-
-
-class Generate(Group):
-    """How many examples are drawn."""
-
-    rows: PositiveInt  #: accepted examples asked for
-    candidates_per_row: Annotated[float, Field(ge=1)]  #: budget: at most rows x this many candidates
-    shard: PositiveInt  #: candidates per unit of work
-
-
-class Length(Group):
-    """Drops what is too long to read."""
-
-    max_characters: PositiveInt  #: prompt and answer together, characters
-
-
-class ExactDuplicate(Group):
-    """Drops the second of two equal rows; has no settings."""
-
-
-class Balance(Group):
-    """Keeps one kind of row from crowding out the others."""
-
-    cap: PositiveInt  #: rows kept per balance key of the specialist
-
-
-class NearDuplicate(Group):
-    """Drops rows that nearly repeat an earlier one (MinHash, Broder 1997)."""
-
-    threshold: OpenFraction  #: estimated Jaccard similarity from which a row is dropped
-    permutations: Annotated[int, Field(ge=16)]  #: hashes per row; the error is about 1 / sqrt(this)
-
-
-class Contamination(Group):
-    """Drops rows that overlap with the exam."""
-
-    ngram: PositiveInt  #: words per n-gram
-    threshold: OpenFraction  #: share of a row's n-grams found in one exam row from which it is dropped
-
-
-class Split(Group):
-    """Sets whole families aside to watch training with."""
-
-    dev_share: OpenFraction  #: share of the kept rows
-
-
-class FilterTable(TypedDict):
-    """Every filter there is, with its settings; a run names those it wants. Only the split is a must."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
-
-    length: NotRequired[Length]
-    exact_duplicate: NotRequired[ExactDuplicate]
-    balance: NotRequired[Balance]
-    near_duplicate: NotRequired[NearDuplicate]
-    contamination: NotRequired[Contamination]
-    split: Split
-
-
-def _in_order_given(value: Any, check: Callable[[Any], FilterTable]) -> dict[str, Group]:
-    """Typed dicts come back in the order of their class; filters run in the order they were written."""
-    typed: Mapping[str, Any] = check(value)
-    return {name: typed[name] for name in value}
-
-
-class Tokenize(Group):
-    """How examples become token arrays."""
-
-    max_length: PositiveInt  #: tokens per row, prompt and answer
-    overlong: Literal["refuse", "drop"]  #: stop at a row that is longer, or leave it out on record
-
-
-class Schedule(Group):
-    """How the learning rate moves over the steps."""
-
-    kind: Literal["cosine_with_min_lr", "cosine", "linear", "constant_with_warmup"]  #: transformers' name
-    warmup: Annotated[float, Field(ge=0, lt=1)]  #: share of the steps spent climbing to the peak
-    floor: Fraction  #: learning rate at the end, as a share of the peak
-
-    @model_validator(mode="after")
-    def _floor_is_used(self) -> Schedule:
-        if self.floor and self.kind != "cosine_with_min_lr":
-            raise ValueError(f"kind={self.kind} has no floor: set floor=0, or kind=cosine_with_min_lr")
-        return self
-
-
-class Lora(Group):
-    """The adapter's shape (LoRA, Hu et al. 2021)."""
-
-    rank: PositiveInt  #: inner width of the two factors
-    alpha: PositiveFloat  #: scale; the update counts alpha / rank (rslora: alpha / sqrt(rank))
-    dropout: Annotated[float, Field(ge=0, lt=1)]  #: on the adapter's input while training
-    targets: Literal["all-linear"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]  #: layers
-    rslora: bool  #: rank-stabilised scale (Kalajdzievski 2023)
-    bias: Literal["none"]  #: biases are never trained: the base stays as it is
-
-
-class Train(Group):
-    """How an adapter is trained."""
-
-    method: Literal["qlora"]  #: the only method so far
-    optimizer: Text  #: transformers' name, e.g. adamw_torch
-    learning_rate: PositiveFloat  #: peak
-    schedule: Schedule  #: warm-up, decay, floor
-    steps: PositiveInt  #: optimizer steps
-    batch_size: PositiveInt  #: rows per forward pass
-    gradient_accumulation: PositiveInt  #: forward passes per optimizer step
-    weight_decay: NonNegativeFloat  #: on the adapter's weights
-    max_grad_norm: PositiveFloat  #: gradients are clipped to this norm
-    gradient_checkpointing: bool  #: less memory for about a third more time
-    group_by_length: bool  #: rows of like length share a batch
-    precision: Literal["float32", "bfloat16"]  #: of the forward and backward pass
-    checkpoint_every: PositiveInt  #: steps
-    log_every: PositiveInt  #: steps
-    lora: Lora  #: the adapter's shape
-
-
-class Evaluate(Group):
-    """How base and adapter sit the exam."""
-
-    rows: PositiveInt | None  #: exam rows answered; null: all
-    batch_size: PositiveInt  #: prompts answered at once
-    max_new_tokens: PositiveInt  #: tokens per answer, at most
-    bootstrap: PositiveInt  #: resamples behind the interval
-    confidence: OpenFraction  #: of the interval, e.g. 0.95
-    samples: NonNegativeInt  #: answers shown side by side on the page
-
-
-class Gate(Group):
-    """What a version must show to become champion."""
-
-    min_rows: PositiveInt  #: exam rows behind the report, at least
-    margin: Annotated[float, Field(ge=0, lt=1)]  #: the interval of adapter - base must lie above this
-    champion_margin: Annotated[float, Field(ge=0, lt=1)]  #: may be worse than the champion by this much
-
-
-class Registry(Group):
-    """Where versions are registered."""
-
-    tracking_uri: Text  #: MLflow's store
-    artifact_location: Text  #: folder or URI of the files of a run
-    model: Text  #: name of the registered model
-    experiment: Text  #: name of the MLflow experiment
-    alias: Slug  #: the alias that the gate guards
-    gate: Gate  #: what the alias costs
-
-
-class NetworkShape(Group):
-    """The shape of an embedded base."""
-
-    hidden_size: PositiveInt  #: width
-    layers: PositiveInt  #: blocks
-    heads: PositiveInt  #: attention heads per block
-    intermediate_size: PositiveInt  #: width of the feed-forward block
-    max_positions: PositiveInt  #: tokens
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> NetworkShape:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size={self.hidden_size} is not a multiple of heads={self.heads}")
-        return self
-
-
-class PretrainSchedule(Group):
-    """Warm up, hold, decay to zero."""
-
-    warmup: NonNegativeInt  #: steps
-    decay: Fraction  #: share of the steps, at the end
-
-
-class Pretrain(Group):
-    """How an embedded base is made."""
-
-    out: Text  #: folder that is written
-    seed: NonNegativeInt  #: of the weights and the corpus
-    vocabulary: Annotated[int, Field(gt=256)]  #: tokens, the 256 bytes among them
-    tokenizer_rows: PositiveInt  #: rows of the corpus that the tokenizer is trained on
-    architecture: NetworkShape  #: the network's shape
-    steps: NonNegativeInt  #: optimizer steps; 0: random weights
-    tokens_per_step: PositiveInt  #: tokens
-    max_length: PositiveInt  #: tokens per sequence
-    learning_rate: PositiveFloat  #: peak
-    schedule: PretrainSchedule  #: warm-up and decay
-    weight_decay: NonNegativeFloat  #: on matrices
-    checkpoint_every: PositiveInt  #: steps
-    log_every: PositiveInt  #: steps
-    mix: dict[str, PositiveFloat]  #: task -> weight in the corpus
-
-    @model_validator(mode="after")
-    def _rows_fit(self) -> Pretrain:
-        if self.max_length > self.architecture.max_positions:
-            raise ValueError(f"max_length={self.max_length} is above architecture.max_positions")
-        return self
-
-
-class Runtime(Group):
-    """Where and on what a run runs: never part of a key."""
-
-    runs: Text  #: folder that products are written to
-    workers: PositiveInt  #: processes that generate and verify
-    threads: PositiveInt  #: of torch, per process
-    device: Literal["auto", "cpu", "cuda"]  #: auto: cuda where there is one
-    offline: bool  #: never ask the hub
-
-
-class Specialist(Group):
-    """Which specialist, and what it is told; it types its own settings."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  #: name of its folder
-    settings: dict[str, Any]  #: the specialist's own
-
-
-class Config(Group):
-    """Everything that was asked for."""
-
-    seed: NonNegativeInt  #: of every random stream
-    base: Base
-    teacher: Teacher
-    generate: Generate
-    filter: Annotated[FilterTable, WrapValidator(_in_order_given)]  #: name -> settings; order matters
-    tokenize: Tokenize
-    train: Train
-    evaluate: Evaluate
-    registry: Registry
-    pretrain: Pretrain
-    runtime: Runtime
-    specialist: Specialist
-
-    def dump(self) -> dict[str, Any]:
-        """Plain data, JSON-able, in the order of the configuration (which counts for `filter`)."""
-        return self.model_dump(mode="json")
+from factory.groups import (
+    Balance,
+    Base,
+    Config,
+    Contamination,
+    Evaluate,
+    ExactDuplicate,
+    FilterTable,
+    Gate,
+    Generate,
+    Group,
+    Length,
+    Lora,
+    NearDuplicate,
+    NetworkShape,
+    Pretrain,
+    PretrainSchedule,
+    Quantisation,
+    Registry,
+    Runtime,
+    Schedule,
+    Specialist,
+    Split,
+    Teacher,
+    Tokenize,
+    TokenizerFiles,
+    Train,
+    Weights,
+)
+
+__all__ = [
+    "Balance",
+    "Base",
+    "Config",
+    "Contamination",
+    "Evaluate",
+    "ExactDuplicate",
+    "FilterTable",
+    "Gate",
+    "Generate",
+    "Group",
+    "Length",
+    "Lora",
+    "NearDuplicate",
+    "NetworkShape",
+    "Pretrain",
+    "PretrainSchedule",
+    "Quantisation",
+    "Registry",
+    "Runtime",
+    "Schedule",
+    "Specialist",
+    "Split",
+    "Teacher",
+    "Tokenize",
+    "TokenizerFiles",
+    "Train",
+    "Weights",
+    "conf_dir",
+    "data_dir",
+    "groups",
+    "load",
+    "resolve_path",
+    "user_conf_dir",
+]
 
 
 def conf_dir() -> Path:

@@ -41,29 +41,50 @@ class Display:
 
     def __init__(self, asked: Config) -> None:
         self.asked, self.said, self.name, self.task = asked, 0.0, "", None
-        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                            TextColumn("{task.fields[figures]}"), console=console, transient=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[figures]}"),
+            console=console,
+            transient=True,
+        )
 
     def __enter__(self) -> Display:
         log = Path(self.asked.runtime.runs) / "factory.log"
         log.parent.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=log, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True)
+        logging.basicConfig(
+            filename=log, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True
+        )
         logging.captureWarnings(True)
-        self.bar.start()
+        if console.is_terminal:
+            self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+        if console.is_terminal:
+            self.bar.stop()
 
-    def event(self, message: str, *, done: int | None = None, total: int | None = None, begins: Any = None, found: bool = False,
-              **figures: float) -> None:
+    def event(
+        self,
+        message: str,
+        *,
+        done: int | None = None,
+        total: int | None = None,
+        begins: Any = None,
+        found: bool = False,
+        **figures: float,
+    ) -> None:
         """One event of a stage."""
         if begins is not None:
             self.begin(begins, found)
             return
         text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
         if console.is_terminal and self.task is not None:
-            self.bar.update(self.task, description=f"{self.name}  {message}", completed=done or 0, total=total, figures=text)
+            self.bar.update(
+                self.task, description=f"{self.name}  {message}", completed=done or 0, total=total, figures=text
+            )
         elif done is None or time.monotonic() - self.said > EVERY:
             self.said = time.monotonic()
             console.print(f"  {message} {f'{done}/{total}' if done is not None else ''} {text}".rstrip())
@@ -81,7 +102,9 @@ class Display:
         """A stage is done: one line with what came of it."""
         seconds = made.facts["seconds"]
         state = "found" if found else "made"
-        console.print(f"[bold]{made.stage:<9}[/] {state:<5} {made.folder}  {seconds:.1f} s{' when made' if found else ''}")
+        console.print(
+            f"[bold]{made.stage:<9}[/] {state:<5} {made.folder}  {seconds:.1f} s{' when made' if found else ''}"
+        )
         for line in told(made):
             console.print(f"          {line}")
 
@@ -89,15 +112,27 @@ class Display:
         """The version, its alias, and the gate's verdict."""
         held = f"  alias {', '.join(found.aliases)}" if found.aliases else "  no alias"
         verdict = "gate passed" if found.verdict.passed else f"gate refused: {'; '.join(found.verdict.reasons)}"
-        console.print(f"[bold]registered[/] {'found' if found.found else 'made'}  {found.model} version {found.version}{held}  ({verdict})")
+        console.print(
+            f"[bold]registered[/] {'found' if found.found else 'made'}  {found.model} version {found.version}{held}  ({verdict})"
+        )
 
     def plan(self, forecasts: Iterable[Forecast]) -> None:
         """The table of `factory plan`."""
         table = Table("stage", "product", "", "rows", "tokens", "memory", "time", box=None, pad_edge=False)
         for one in forecasts:
-            table.add_row(one.stage, str(one.folder), "found" if one.found else "to make", one.rows, one.tokens, one.memory, one.time)
+            table.add_row(
+                one.stage,
+                str(one.folder),
+                "found" if one.found else "to make",
+                one.rows,
+                one.tokens,
+                one.memory,
+                one.time,
+            )
         console.print(table)
-        console.print("registered  asks the registry when it runs. Times are those of earlier runs here, scaled; - where there was none.")
+        console.print(
+            "registered  asks the registry when it runs. Times are those of earlier runs here, scaled; - where there was none."
+        )
 
     def preview(self, rows: Iterable[Previewed]) -> None:
         """Rendered rows, the trained span in colour (and between marks where there is none)."""
@@ -116,13 +151,34 @@ class Display:
             console.print(f"{settings.model} has no versions in {settings.tracking_uri}: `factory run` registers one")
             return
         held = aliases(ours, settings.model)
-        table = Table("version", "alias", "gate", "base", "adapter", "difference [interval]", "exam rows", "rank", "size", "adapter key",
-                      box=None, pad_edge=False)
+        table = Table(
+            "version",
+            "alias",
+            "gate",
+            "base",
+            "adapter",
+            "difference [interval]",
+            "exam rows",
+            "rank",
+            "size",
+            "adapter key",
+            box=None,
+            pad_edge=False,
+        )
         for version in versions:
             tags = version.tags
-            table.add_row(str(version.version), ", ".join(held.get(str(version.version), [])), tags["validation_status"], tags["score_base"],
-                          tags["score_adapter"], Text(tags["difference"]), tags["exam_rows"], tags["rank"],
-                          f"{int(tags['adapter_bytes']) / 1024:.0f} KiB", tags["adapter_key"][:10])
+            table.add_row(
+                str(version.version),
+                ", ".join(held.get(str(version.version), [])),
+                tags["validation_status"],
+                tags["score_base"],
+                tags["score_adapter"],
+                Text(tags["difference"]),
+                tags["exam_rows"],
+                tags["rank"],
+                f"{int(tags['adapter_bytes']) / 1024:.0f} KiB",
+                tags["adapter_key"][:10],
+            )
         console.print(f"[bold]{settings.model}[/]  {settings.tracking_uri}")
         console.print(table)
 
@@ -130,20 +186,35 @@ class Display:
 def told(made: Made) -> list[str]:
     """A product's counts as the lines a person reads."""
     c = made.manifest["counts"]
-    if made.stage == "examples":
-        return [f"{c['rows']} rows of {c['candidates']} candidates; refused {c['refused']}: {ranked(c['refused_by'])}"]
-    if made.stage == "kept":
-        return [f"{c['kept']} kept ({c['train']} train, {c['dev']} dev, {c['families']} families), {c['dropped']} dropped: {ranked(c['dropped_by'])}"]
-    if made.stage == "tokens":
-        return [f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained; longest {c['longest']}, over-long {c['overlong']}"]
-    if made.stage == "adapter":
-        loss = f", dev loss {c['eval_loss']:.4f}" if "eval_loss" in c else ""
-        return [f"{c['steps']} steps, {c['trained_parameters']:,} trained parameters, loss {c['loss']:.4f}{loss}, {c['adapter_bytes'] / 1024:.0f} KiB"]
-    d = c["difference"]
-    return [f"{c['rows']} exam rows: base {c['base']['value']:.1%}, adapter {c['adapter']['value']:.1%}, "
-            f"difference {d['value']:+.1%} (interval {d['low']:+.1%} to {d['high']:+.1%})", f"page: {made.folder / 'report.html'}"]
+    match made.stage:
+        case "examples":
+            rows = f"{c['rows']} rows of {c['candidates']} candidates"
+            return [f"{rows}, {c['refused']} refused: {ranked(c['refused_by'])}"]
+        case "kept":
+            kept = f"{c['kept']} kept ({c['train']} train, {c['dev']} dev, {c['families']} families)"
+            return [f"{kept}, {c['dropped']} dropped: {ranked(c['dropped_by'])}"]
+        case "tokens":
+            rows = f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained"
+            return [f"{rows}; longest {c['longest']}, over-long {c['overlong']}"]
+        case "adapter":
+            loss = f"loss {c['loss']:.4f}" + (f", dev loss {c['eval_loss']:.4f}" if "eval_loss" in c else "")
+            size = f"{c['trained_parameters']:,} trained parameters, {c['adapter_bytes'] / 1024:.0f} KiB"
+            return [f"{c['steps']} steps, {loss}; {size}"]
+    return [scored(c), f"page: {made.folder / 'report.html'}"]
+
+
+def scored(counts: dict[str, Any]) -> str:
+    """Both scores and their difference with its interval."""
+    between = counts["difference"]
+    return (
+        f"{counts['rows']} exam rows: base {counts['base']['value']:.1%}, adapter {counts['adapter']['value']:.1%}, "
+        f"difference {between['value']:+.1%} "
+        f"({counts['confidence']:.0%} interval {between['low']:+.1%} to {between['high']:+.1%})"
+    )
 
 
 def ranked(reasons: dict[str, int]) -> str:
     """Reasons with their counts, the most frequent first."""
-    return ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])) or "none"
+    return (
+        ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items(), key=lambda pair: -pair[1])) or "none"
+    )

@@ -30,8 +30,18 @@ class Forecast:
 
 def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
     """One forecast per step."""
-    return [Forecast(step.made.stage, step.made.folder, step.made.complete, f"{rows_of(asked, step.made.stage):,}",
-                     tokens_of(asked, step, steps), memory_of(asked, step.made.stage), time_of(asked, step)) for step in steps]
+    return [
+        Forecast(
+            step.made.stage,
+            step.made.folder,
+            step.made.complete,
+            f"{rows_of(asked, step.made.stage):,}",
+            tokens_of(asked, step, steps),
+            memory_of(asked, step.made.stage),
+            time_of(asked, step),
+        )
+        for step in steps
+    ]
 
 
 def rows_of(asked: Config, stage: str) -> int:
@@ -74,7 +84,9 @@ def time_of(asked: Config, step: Step) -> str:
     if step.made.complete:
         return f"{step.made.facts['seconds']:.0f} s when made"
     earlier = [Made(step.made.stage, "", folder) for folder in step.made.folder.parent.glob(f"{step.made.stage}-*")]
-    done = sorted((made for made in earlier if made.complete), key=lambda made: (made.folder / "facts.json").stat().st_mtime)
+    done = sorted(
+        (made for made in earlier if made.complete), key=lambda made: (made.folder / "facts.json").stat().st_mtime
+    )
     if not done:
         return "-"
     worked = rows_made(done[-1])

@@ -9,14 +9,31 @@ from pathlib import Path
 
 from factory.config import Runtime
 
-LIBRARIES = ("factory-slm", "torch", "transformers", "peft", "trl", "bitsandbytes", "accelerate", "datasets", "tokenizers",
-             "mlflow", "numpy", "pyarrow")
+LIBRARIES = (
+    "factory-slm",
+    "torch",
+    "transformers",
+    "peft",
+    "trl",
+    "bitsandbytes",
+    "accelerate",
+    "datasets",
+    "tokenizers",
+    "mlflow",
+    "numpy",
+    "pyarrow",
+)
 
 
 def made_with(runtime: Runtime) -> dict[str, str | int]:
     """Python, libraries, machine and how it is used. Same bytes are promised for the same of these."""
-    return {"python": platform.python_version(), **{name: library(name) for name in LIBRARIES},
-            "cpu": processor(), "threads": runtime.threads, "device": runtime.device}
+    return {
+        "python": platform.python_version(),
+        **{name: library(name) for name in LIBRARIES},
+        "cpu": processor(),
+        "threads": runtime.threads,
+        "device": runtime.device,
+    }
 
 
 def library(name: str) -> str:

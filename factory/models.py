@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-TOKENIZER_FILES = ["added_tokens.json", "chat_template.jinja", "merges.txt", "special_tokens_map.json", "tokenizer.json",
-                   "tokenizer.model", "tokenizer_config.json", "vocab.json"]
+TOKENIZER_FILES = [
+    "added_tokens.json",
+    "chat_template.jinja",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+]
 CONTRACT = "contract.json"
 
 
@@ -37,9 +45,17 @@ def weights_source(base: config.Base) -> Source:
     folder = config.resolve_path(base.weights.path)
     weights = sorted(file.name for file in folder.glob("*.safetensors")) if folder else []
     if folder and not weights:
-        raise Mistake(f"base.weights.path={base.weights.path}", "no safetensors file in this folder",
-                      "make the embedded base with `make base`, or give a folder in Hugging Face format")
-    return source("base.weights.path", base.weights.path, base.weights.revision, ["config.json", "generation_config.json", *weights])
+        raise Mistake(
+            f"base.weights.path={base.weights.path}",
+            "no safetensors file in this folder",
+            "make the embedded base with `make base`, or give a folder in Hugging Face format",
+        )
+    return source(
+        "base.weights.path",
+        base.weights.path,
+        base.weights.revision,
+        ["config.json", "generation_config.json", *weights],
+    )
 
 
 def source(where: str, path: str, revision: str | None, names: list[str]) -> Source:
@@ -48,7 +64,9 @@ def source(where: str, path: str, revision: str | None, names: list[str]) -> Sou
     if folder:
         return Source(folder, folder_digest(folder, names))
     if path.startswith((".", "/", "~", "data/")) or path.count("/") != 1:
-        raise Mistake(f"{where}={path}", "no such folder", "give a folder in Hugging Face format or a hub id like owner/name")
+        raise Mistake(
+            f"{where}={path}", "no such folder", "give a folder in Hugging Face format or a hub id like owner/name"
+        )
     commit = hub_commit(path, revision)
     return Source(path, digest([path, commit]), (("revision", commit),))
 
@@ -65,8 +83,11 @@ def hub_commit(path: str, revision: str | None) -> str:
         return HfApi().model_info(path, revision=revision).sha
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
         why = "offline" if constants.HF_HUB_OFFLINE else type(error).__name__
-        raise Unavailable(f"base {path}", f"not in the local cache and the hub cannot be asked ({why})",
-                          "set runtime.offline=false where there is a network, or give base=folder base.weights.path=...") from None
+        raise Unavailable(
+            f"base {path}",
+            f"not in the local cache and the hub cannot be asked ({why})",
+            "set runtime.offline=false where there is a network, or give base=folder base.weights.path=...",
+        ) from None
 
 
 def go_offline(runtime: config.Runtime) -> None:
@@ -91,10 +112,14 @@ def load_tokenizer(tokenizer: Source) -> PreTrainedTokenizerBase:
     """The tokenizer; Mistake where it has no chat template or no stop token."""
     from transformers import AutoTokenizer
 
-    words = AutoTokenizer.from_pretrained(tokenizer.path, revision=dict(tokenizer.facts).get("revision"), trust_remote_code=False)
+    words = AutoTokenizer.from_pretrained(
+        tokenizer.path, revision=dict(tokenizer.facts).get("revision"), trust_remote_code=False
+    )
     if not words.chat_template or words.eos_token_id is None:
         lacking = "chat template" if not words.chat_template else "stop token (eos)"
-        raise Mistake(f"base.tokenizer.path={tokenizer.path}", f"the tokenizer has no {lacking}", "use an instruct base")
+        raise Mistake(
+            f"base.tokenizer.path={tokenizer.path}", f"the tokenizer has no {lacking}", "use an instruct base"
+        )
     if words.pad_token_id is None:
         words.pad_token = words.eos_token
     words.padding_side = "left"
@@ -110,9 +135,15 @@ def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime
     logging.disable_progress_bar()
     where = device(runtime)
     model = AutoModelForCausalLM.from_pretrained(
-        weights.path, revision=dict(weights.facts).get("revision"), dtype=getattr(torch, settings.dtype),
-        attn_implementation=settings.attention, quantization_config=quantisation_config(settings.quantisation),
-        device_map={"": where}, use_safetensors=True, trust_remote_code=False)
+        weights.path,
+        revision=dict(weights.facts).get("revision"),
+        dtype=getattr(torch, settings.dtype),
+        attn_implementation=settings.attention,
+        quantization_config=quantisation_config(settings.quantisation),
+        device_map={"": where},
+        use_safetensors=True,
+        trust_remote_code=False,
+    )
     model.eval()
     stay_unpacked(model)
     return model
@@ -136,8 +167,12 @@ def quantisation_config(settings: config.Quantisation) -> Any:
 
     if settings.kind == "none":
         return None
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=settings.double,
-                              bnb_4bit_compute_dtype=getattr(torch, settings.compute_dtype))
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=settings.double,
+        bnb_4bit_compute_dtype=getattr(torch, settings.compute_dtype),
+    )
 
 
 def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any]) -> PeftModel:
@@ -150,25 +185,40 @@ def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any]) -
 
 def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
     """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe."""
-    return {"base_weights": weights.digest, "tokenizer": tokenizer.digest,
-            "quantisation": settings.quantisation.model_dump(mode="json")}
+    return {
+        "base_weights": weights.digest,
+        "tokenizer": tokenizer.digest,
+        "quantisation": settings.quantisation.model_dump(mode="json"),
+    }
 
 
 def check_contract(adapter: Path, offered: Mapping[str, Any]) -> dict[str, Any]:
     """The adapter's contract, when the base offered is the one it names and its weights are the ones it lists."""
     path = adapter / CONTRACT
     if not path.exists():
-        raise ContractMismatch(str(path), "no contract beside the adapter", "only adapters of the factory are loaded: factory run makes one")
+        raise ContractMismatch(
+            str(path),
+            "no contract beside the adapter",
+            "only adapters of the factory are loaded: factory run makes one",
+        )
     contract = json.loads(path.read_text())
     for field, wanted in offered.items():
         if contract.get(field) != wanted:
-            raise ContractMismatch(f"adapter {adapter}, {field}", f"trained on {short(contract.get(field))}, offered {short(wanted)}",
-                                   "load the base it was trained on, or train an adapter for this one")
+            raise ContractMismatch(
+                f"adapter {adapter}, {field}",
+                f"trained on {short(contract.get(field))}, offered {short(wanted)}",
+                "load the base it was trained on, or train an adapter for this one",
+            )
     shapes = adapter_shapes(adapter)
     if shapes != contract["shapes"]:
-        differing = sorted(set(shapes) ^ set(contract["shapes"])) or [n for n in shapes if shapes[n] != contract["shapes"][n]]
-        raise ContractMismatch(f"adapter {adapter}, shapes", f"the weights are not those of the contract: {differing[0]}",
-                               "fetch the version again")
+        differing = sorted(set(shapes) ^ set(contract["shapes"])) or [
+            n for n in shapes if shapes[n] != contract["shapes"][n]
+        ]
+        raise ContractMismatch(
+            f"adapter {adapter}, shapes",
+            f"the weights are not those of the contract: {differing[0]}",
+            "fetch the version again",
+        )
     return contract
 
 
@@ -195,7 +245,9 @@ def base_alone(model: PeftModel, alone: bool) -> Iterator[None]:
         yield
 
 
-def answer(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int) -> list[list[int]]:
+def answer(
+    model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int
+) -> list[list[int]]:
     """Greedy answers to prompts of ids, batched with padding on the left; each up to and without its stop token."""
     import torch
 
@@ -204,7 +256,13 @@ def answer(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: 
     ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     with torch.inference_mode():
-        grown = model.generate(input_ids=ids, attention_mask=mask, max_new_tokens=most, do_sample=False,
-                               pad_token_id=pad, eos_token_id=tokenizer.eos_token_id)
+        grown = model.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=most,
+            do_sample=False,
+            pad_token_id=pad,
+            eos_token_id=tokenizer.eos_token_id,
+        )
     stop = tokenizer.eos_token_id
     return [row[: row.index(stop)] if stop in row else row for row in grown[:, width:].tolist()]

@@ -47,9 +47,17 @@ def steps(config: Config, until: str = "report") -> Iterator[Step]:
     task.typed(config.specialist.settings)
     root = Path(config.runtime.runs) / task.name
     given: dict[str, Any] = {
-        "seed": config.seed, "specialist": config.specialist, "teacher": config.teacher, "generate": config.generate,
-        "filter": config.filter, "tokenize": config.tokenize, "train": config.train, "evaluate": config.evaluate,
-        "base": config.base.weights, "exam": exam(task),
+        "seed": config.seed,
+        "specialist": config.specialist,
+        "teacher": config.teacher,
+        "generate": config.generate,
+        "filter": config.filter,
+        "tokenize": config.tokenize,
+        "train": config.train,
+        "evaluate": config.evaluate,
+        "base": config.base.weights,
+        "exam": exam(task),
+        "lists": lists(task),
     }
     late = {"tokenizer": models.tokenizer_source, "weights": models.weights_source}
     for stage in STAGES:
@@ -65,14 +73,24 @@ def steps(config: Config, until: str = "report") -> Iterator[Step]:
 def exam(task: specialist.Specialist) -> Source:
     """The specialist's frozen exam, by content."""
     if not task.exam.exists():
-        raise Mistake(str(task.exam), "the specialist has no exam", "write one Example a line: nothing is proven without it")
+        raise Mistake(
+            str(task.exam), "the specialist has no exam", "write one Example a line: nothing is proven without it"
+        )
     return Source(task.exam, store.sha256(task.exam))
 
 
+def lists(task: specialist.Specialist) -> Source:
+    """The files the specialist draws from, by content; the words about them (README) do not count."""
+    files = sorted(path for path in task.lists.rglob("*") if path.is_file() and path.suffix != ".md")
+    return Source(
+        task.lists, store.digest([[path.relative_to(task.lists).as_posix(), store.sha256(path)] for path in files])
+    )
+
+
 def run(config: Config, until: str, events: Events) -> Iterator[tuple[Step, bool]]:
-    """Makes what is missing, stage by stage; yields each step and whether it was found."""
+    """Makes what is missing, stage by stage, all planned before the first is made; yields each step and whether it was found."""
     models.go_offline(config.runtime)
-    for step in steps(config, until):
+    for step in list(steps(config, until)):
         found = step.made.complete
         events(step.stage.makes, begins=step, found=found)
         store.run(step.stage, step.given, step.made, config.runtime, events, {} if found else made_with(config.runtime))
@@ -84,5 +102,9 @@ def products(config: Config) -> dict[str, Made]:
     planned = {step.made.stage: step.made for step in steps(config)}
     lacking = [made for made in planned.values() if not made.complete]
     if lacking:
-        raise Mistake(str(lacking[0].folder), f"no {lacking[0].stage} of this configuration yet", "run `factory run` with it first")
+        raise Mistake(
+            str(lacking[0].folder),
+            f"no {lacking[0].stage} of this configuration yet",
+            "run `factory run` with it first",
+        )
     return planned

@@ -43,7 +43,18 @@ def previewed(asked: Config, rows: int) -> Iterator[Previewed]:
         end = start + tokens.trained
         verdict = admit(task, example)
         wrong = span_mistake(words, tokens, example.answer)
-        overlong = f"over tokenize.max_length={asked.tokenize.max_length}" if len(tokens.ids) > asked.tokenize.max_length else ""
-        yield Previewed(f"{example.id} {example.family}", words.decode(tokens.ids[:start]), words.decode(tokens.ids[start:end]),
-                        words.decode(tokens.ids[end:]), len(tokens.ids), tokens.trained, wrong or overlong or verdict.reason or verdict.fate)
+        overlong = (
+            f"over tokenize.max_length={asked.tokenize.max_length}"
+            if len(tokens.ids) > asked.tokenize.max_length
+            else ""
+        )
+        yield Previewed(
+            f"{example.id} {example.family}",
+            words.decode(tokens.ids[:start]),
+            words.decode(tokens.ids[start:end]),
+            words.decode(tokens.ids[end:]),
+            len(tokens.ids),
+            tokens.trained,
+            wrong or overlong or verdict.reason or verdict.fate,
+        )
         shown += 1

@@ -74,8 +74,11 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
         yield ours
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         said = " ".join(str(error).split())[:160]
-        raise Unavailable(f"registry {settings.tracking_uri}", f"cannot be used now: {said}",
-                          "nothing is lost: run again when it answers") from error
+        raise Unavailable(
+            f"registry {settings.tracking_uri}",
+            f"cannot be used now: {said}",
+            "nothing is lost: run again when it answers",
+        ) from error
 
 
 @contextmanager
@@ -104,7 +107,9 @@ def register(planned: Mapping[str, Made], asked: config.Config, events: Events) 
             ours.set_registered_model_alias(settings.model, settings.alias, version.version)
             ours.set_model_version_tag(settings.model, version.version, MOVED, settings.alias)
         held = aliases(ours, settings.model)
-        return Registered(settings.model, str(version.version), verdict, tuple(held.get(str(version.version), ())), found)
+        return Registered(
+            settings.model, str(version.version), verdict, tuple(held.get(str(version.version), ())), found
+        )
 
 
 def find(ours: MlflowClient, model: str, key: str) -> ModelVersion | None:
@@ -139,18 +144,45 @@ def create(ours: MlflowClient, planned: Mapping[str, Made], asked: config.Config
         ours.delete_run(left.info.run_id)
     for left in ours.search_logged_models([experiment], f"tags.`{KEY}` = '{key}'"):
         ours.delete_logged_model(left.model_id)
-    run = ours.create_run(experiment, run_name=f"{asked.specialist.name}-{asked.base.name}-{key[:10]}", tags={KEY: key}).info.run_id
+    run = ours.create_run(
+        experiment, run_name=f"{asked.specialist.name}-{asked.base.name}-{key[:10]}", tags={KEY: key}
+    ).info.run_id
     log_evidence(ours, run, planned, asked)
-    model = ours.create_logged_model(experiment, name=asked.specialist.name, source_run_id=run, model_type="lora-adapter",
-                                     tags={KEY: key}, params={"base": asked.base.name, "rank": str(asked.train.lora.rank)})
+    model = ours.create_logged_model(
+        experiment,
+        name=asked.specialist.name,
+        source_run_id=run,
+        model_type="lora-adapter",
+        tags={KEY: key},
+        params={"base": asked.base.name, "rank": str(asked.train.lora.rank)},
+    )
+    for name, value in scores(report_of(planned)).items():
+        if name.count(".") == 1:
+            ours.log_metric(
+                run,
+                name,
+                value,
+                model_id=model.model_id,
+                dataset_name=f"{asked.specialist.name}-exam",
+                dataset_digest=report_of(planned)["exam"][:32],
+            )
     with tempfile.TemporaryDirectory() as folder:
         ours.log_model_artifacts(model.model_id, str(fill(Path(folder), planned, asked)))
     ours.finalize_logged_model(model.model_id, "READY")
     ours.set_terminated(run, "FINISHED")
-    if not any(registered.name == settings.model for registered in ours.search_registered_models(f"name = '{settings.model}'")):
-        ours.create_registered_model(settings.model, description=f"{asked.specialist.name} adapters on {asked.base.name}")
-    return ours.create_model_version(settings.model, source=f"models:/{model.model_id}", run_id=run, model_id=model.model_id,
-                                     tags=tags(planned, asked, verdict))
+    if not any(
+        registered.name == settings.model for registered in ours.search_registered_models(f"name = '{settings.model}'")
+    ):
+        ours.create_registered_model(
+            settings.model, description=f"{asked.specialist.name} adapters on {asked.base.name}"
+        )
+    return ours.create_model_version(
+        settings.model,
+        source=f"models:/{model.model_id}",
+        run_id=run,
+        model_id=model.model_id,
+        tags=tags(planned, asked, verdict),
+    )
 
 
 def experiment_id(ours: MlflowClient, settings: config.Registry) -> str:
@@ -159,7 +191,9 @@ def experiment_id(ours: MlflowClient, settings: config.Registry) -> str:
     if found:
         return found.experiment_id
     place = settings.artifact_location
-    return ours.create_experiment(settings.experiment, artifact_location=place if "://" in place else Path(place).resolve().as_uri())
+    return ours.create_experiment(
+        settings.experiment, artifact_location=place if "://" in place else Path(place).resolve().as_uri()
+    )
 
 
 def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], asked: config.Config) -> None:
@@ -169,13 +203,25 @@ def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], aske
     now = int(Path(planned["report"].folder / "manifest.json").stat().st_mtime * 1000)
     for part in chunks([Param(name, str(value)[:6000]) for name, value in flat(asked.dump())]):
         ours.log_batch(run, params=part)
-    points = [Metric(f"train.{name}", value, now, point["step"]) for point in read_jsonl(planned["adapter"].file("curve.jsonl"))
-              for name, value in point.items() if name != "step"]
-    for part in chunks(points + [Metric(name, value, now, 0) for name, value in scores(report_of(planned)).items()]):
+    points = [
+        Metric(f"train.{name}", value, now, point["step"])
+        for point in read_jsonl(planned["adapter"].file("curve.jsonl"))
+        for name, value in point.items()
+        if name != "step"
+    ]
+    cuts = [Metric(name, value, now, 0) for name, value in scores(report_of(planned)).items() if name.count(".") != 1]
+    for part in chunks(points + cuts):
         ours.log_batch(run, metrics=part)
     kept = planned["kept"]
-    ours.log_inputs(run, [DatasetInput(Dataset(f"{asked.specialist.name}-kept", kept.key[:32], "local", kept.folder.name),
-                                       [InputTag("mlflow.data.context", "training")])])
+    ours.log_inputs(
+        run,
+        [
+            DatasetInput(
+                Dataset(f"{asked.specialist.name}-kept", kept.key[:32], "local", kept.folder.name),
+                [InputTag("mlflow.data.context", "training")],
+            )
+        ],
+    )
     for name in ("report.json", "report.html", "answers.parquet"):
         ours.log_artifact(run, str(planned["report"].file(name)), "report")
     ours.log_artifact(run, str(planned["adapter"].file("curve.jsonl")), "train")
@@ -191,8 +237,14 @@ def report_of(planned: Mapping[str, Made]) -> dict[str, Any]:
 def scores(report: Mapping[str, Any]) -> dict[str, float]:
     """The report's figures as flat metrics, overall and by every cut."""
     found = {}
-    for where, part in [("exam", report), *((f"exam.{label}.{value}", part) for label, values in report["cuts"].items()
-                                            for value, part in values.items())]:
+    for where, part in [
+        ("exam", report),
+        *(
+            (f"exam.{label}.{value}", part)
+            for label, values in report["cuts"].items()
+            for value, part in values.items()
+        ),
+    ]:
         where = where.replace(" ", "_")
         found |= {f"{where}.{name}": part[name]["value"] for name in ("base", "adapter", "difference")}
         found |= {f"{where}.difference_{end}": part["difference"][end] for end in ("low", "high")}
@@ -204,15 +256,24 @@ def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) ->
     report, contract = report_of(planned), json.loads(planned["adapter"].file("adapter/contract.json").read_text())
     figures = {name: f"{report[name]['value']:.4f}" for name in ("base", "adapter")}
     between = report["difference"]
-    return {KEY: planned["report"].key, GATE: json.dumps({"passed": verdict.passed, "reasons": verdict.reasons}),
-            "specialist": asked.specialist.name, "base": asked.base.name, "base_weights": contract["base_weights"],
-            "tokenizer": contract["tokenizer"], "quantisation": json.dumps(contract["quantisation"]),
-            "exam": report["exam"], "exam_rows": str(report["rows"]), "rank": str(asked.train.lora.rank),
-            "adapter_bytes": str(planned["adapter"].manifest["counts"]["adapter_bytes"]),
-            "score_base": figures["base"], "score_adapter": figures["adapter"],
-            "difference": f"{between['value']:+.4f} [{between['low']:+.4f}, {between['high']:+.4f}]",
-            "validation_status": "passed" if verdict.passed else "failed",
-            **{f"{name}_key": made.key for name, made in planned.items()}}
+    return {
+        KEY: planned["report"].key,
+        GATE: json.dumps({"passed": verdict.passed, "reasons": verdict.reasons}),
+        "specialist": asked.specialist.name,
+        "base": asked.base.name,
+        "base_weights": contract["base_weights"],
+        "tokenizer": contract["tokenizer"],
+        "quantisation": json.dumps(contract["quantisation"]),
+        "exam": report["exam"],
+        "exam_rows": str(report["rows"]),
+        "rank": str(asked.train.lora.rank),
+        "adapter_bytes": str(planned["adapter"].manifest["counts"]["adapter_bytes"]),
+        "score_base": figures["base"],
+        "score_adapter": figures["adapter"],
+        "difference": f"{between['value']:+.4f} [{between['low']:+.4f}, {between['high']:+.4f}]",
+        "validation_status": "passed" if verdict.passed else "failed",
+        **{f"{name}_key": made.key for name, made in planned.items()},
+    }
 
 
 def fill(folder: Path, planned: Mapping[str, Made], asked: config.Config) -> Path:
@@ -239,9 +300,9 @@ license: {asked.base.licence.lower()}
 
 A LoRA adapter of rank {asked.train.lora.rank}, trained by QLoRA on {asked.generate.rows} synthetic examples asked for.
 
-Exam: {report['rows']} rows of {report['families']} families that are in no training data. Base {report['base']['value']:.1%},
-adapter {report['adapter']['value']:.1%}, difference {between['value']:+.1%}
-({report['confidence']:.0%} interval over families {between['low']:+.1%} to {between['high']:+.1%}).
+Exam: {report["rows"]} rows of {report["families"]} families that are in no training data. Base {report["base"]["value"]:.1%},
+adapter {report["adapter"]["value"]:.1%}, difference {between["value"]:+.1%}
+({report["confidence"]:.0%} interval over families {between["low"]:+.1%} to {between["high"]:+.1%}).
 
 `contract.json` names the base's weights, tokenizer and quantisation by digest; on anything else these figures mean nothing.
 """
@@ -254,7 +315,9 @@ def gate(ours: MlflowClient, planned: Mapping[str, Made], settings: config.Regis
     if report["rows"] < wanted.min_rows:
         reasons.append(f"{report['rows']} exam rows, at least {wanted.min_rows} wanted")
     if report["difference"]["low"] <= wanted.margin:
-        reasons.append(f"the interval over the base starts at {report['difference']['low']:+.4f}, above {wanted.margin:g} wanted")
+        reasons.append(
+            f"the interval over the base starts at {report['difference']['low']:+.4f}, above {wanted.margin:g} wanted"
+        )
     if report["alive"] <= 0:
         reasons.append("the adapter changes no logit")
     seen = {row.family for row in read_examples(planned["kept"].file("kept.parquet"))}
@@ -273,12 +336,21 @@ def against_champion(ours: MlflowClient, planned: Mapping[str, Made], settings: 
     if champion.tags.get("exam") != report["exam"]:
         return []
     with tempfile.TemporaryDirectory() as folder:
-        theirs = {row["id"]: row for row in read_table(Path(ours.download_artifacts(champion.run_id, "report/answers.parquet", folder)))}
+        theirs = {
+            row["id"]: row
+            for row in read_table(Path(ours.download_artifacts(champion.run_id, "report/answers.parquet", folder)))
+        }
     rows = [row for row in read_table(planned["report"].file("answers.parquet")) if row["id"] in theirs]
     if not rows:
         return [f"shares no exam row with version {champion.version}, which holds {settings.alias}"]
-    found = paired_bootstrap([theirs[row["id"]]["adapter_score"] for row in rows], [row["adapter_score"] for row in rows],
-                             [row["family"] for row in rows], 2000, report["confidence"], 0)
+    found = paired_bootstrap(
+        [theirs[row["id"]]["adapter_score"] for row in rows],
+        [row["adapter_score"] for row in rows],
+        [row["family"] for row in rows],
+        2000,
+        report["confidence"],
+        0,
+    )
     if found.high < -settings.gate.champion_margin:
         return [f"worse than version {champion.version} ({settings.alias}) by {-found.value:.4f} on {len(rows)} rows"]
     return []
@@ -303,15 +375,25 @@ def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, Mo
     with client(settings) as ours:
         known = [model.name for model in ours.search_registered_models()]
         if settings.model not in known:
-            raise Mistake(settings.model, "no such registered model", closest(settings.model, known) if known else "run `factory run` first")
+            raise Mistake(
+                settings.model,
+                "no such registered model",
+                closest(settings.model, known) if known else "run `factory run` first",
+            )
         version = holder(ours, settings.model, alias)
         if version is None:
             have = sorted(ours.get_registered_model(settings.model).aliases)
-            raise Mistake(f"{settings.model}@{alias}", "no version holds this alias", closest(alias, have) if have else "the gate let none pass yet")
+            raise Mistake(
+                f"{settings.model}@{alias}",
+                "no version holds this alias",
+                closest(alias, have) if have else "the gate let none pass yet",
+            )
         from mlflow.artifacts import download_artifacts
 
         place = folder / f"{settings.model}-{version.version}"
-        return Path(download_artifacts(artifact_uri=version.source, dst_path=str(place), tracking_uri=settings.tracking_uri)), version
+        return Path(
+            download_artifacts(artifact_uri=version.source, dst_path=str(place), tracking_uri=settings.tracking_uri)
+        ), version
 
 
 def flat(tree: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
@@ -326,4 +408,4 @@ def flat(tree: Mapping[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
 def chunks(things: list[Any]) -> Iterator[list[Any]]:
     """Lists short enough for one call to MLflow."""
     for start in range(0, len(things), PARAMETERS):
-        yield things[start:start + PARAMETERS]
+        yield things[start : start + PARAMETERS]

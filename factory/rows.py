@@ -52,8 +52,12 @@ def read_examples(path: Path) -> list[Example]:
     """The examples of a Parquet file; columns an example does not have are left out."""
     rows = read_table(path)
     fields = Example.__dataclass_fields__
-    return [Example(**{name: json.loads(value) if name in NESTED else value for name, value in row.items() if name in fields})
-            for row in rows]
+    return [
+        Example(
+            **{name: json.loads(value) if name in NESTED else value for name, value in row.items() if name in fields}
+        )
+        for row in rows
+    ]
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

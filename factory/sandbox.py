@@ -25,14 +25,64 @@ from typing import Any
 Row = tuple[Any, ...]
 
 SECONDS = 1.0
-"""What one query may take; far above the milliseconds that an honest query takes on databases of this size."""
+"""CPU time one query may take; far above the milliseconds that an honest query takes on databases of this size."""
+PATIENCE = 5.0
+"""Seconds on the clock after which a child that does not answer is killed; long, because a busy machine is no fault."""
 ROWS = 20_000
 MEMORY = 1 << 30
-FUNCTIONS = frozenset(["abs", "avg", "cast", "coalesce", "count", "date", "datetime", "dense_rank", "first_value", "glob", "group_concat", "ifnull", "iif", "instr", "julianday", "lag", "last_value", "lead", "length", "like", "lower", "ltrim", "max", "min", "nullif", "rank", "round", "row_number", "rtrim", "sign", "strftime", "substr", "substring", "sum", "time", "total", "trim", "typeof", "unixepoch", "upper"])
-LIMITS = {sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000, sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
-          sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100, sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
-          sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000, sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-          sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100}
+FUNCTIONS = frozenset(
+    (
+        "abs",
+        "avg",
+        "cast",
+        "coalesce",
+        "count",
+        "date",
+        "datetime",
+        "dense_rank",
+        "first_value",
+        "glob",
+        "group_concat",
+        "ifnull",
+        "iif",
+        "instr",
+        "julianday",
+        "lag",
+        "last_value",
+        "lead",
+        "length",
+        "like",
+        "lower",
+        "ltrim",
+        "max",
+        "min",
+        "nullif",
+        "rank",
+        "round",
+        "row_number",
+        "rtrim",
+        "sign",
+        "strftime",
+        "substr",
+        "substring",
+        "sum",
+        "time",
+        "total",
+        "trim",
+        "typeof",
+        "unixepoch",
+        "upper",
+    )
+)
+LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 1_000_000,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 20_000,
+    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 20,
+    sqlite3.SQLITE_LIMIT_VDBE_OP: 50_000,
+    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
+    sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,
+}
 
 
 @dataclass(frozen=True)
@@ -49,12 +99,13 @@ class Refused:
     reason: str
 
 
+LATE = Refused(f"took over {SECONDS:g} s")
 Result = list[Row] | Refused
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Per database: the result of every query, and of the first one with unordered scans reversed."""
+    """Per database: the result of every query, and of the first one with the rows of every table reversed."""
 
     forward: list[Result]
     reverse: Result
@@ -78,20 +129,24 @@ class Sandbox:
 
         Where the whole batch is late, each query is tried alone, so that only the late ones are refused.
         """
-        answers = self._ask(databases, queries, SECONDS * 2 + 0.01 * len(databases) * len(queries))
+        answers = self._ask(databases, queries)
         if answers is not None:
             return answers
-        alone = [self._ask(databases, [query], SECONDS * 2 * max(1, min(len(databases), 3))) for query in queries]
-        late = Refused(f"took over {SECONDS:g} s")
-        return [Answers([late if one is None else one[i].forward[0] for one in alone],
-                        late if not alone or alone[0] is None else alone[0][i].reverse) for i in range(len(databases))]
+        alone = [self._ask(databases, [query]) for query in queries]
+        return [
+            Answers(
+                [LATE if one is None else one[i].forward[0] for one in alone],
+                LATE if not alone or alone[0] is None else alone[0][i].reverse,
+            )
+            for i in range(len(databases))
+        ]
 
-    def _ask(self, databases: Sequence[Database], queries: Sequence[str], seconds: float) -> list[Answers] | None:
+    def _ask(self, databases: Sequence[Database], queries: Sequence[str]) -> list[Answers] | None:
         if self._child is None or self._child.poll() is not None:
             self._start()
         try:
             self._line.send((list(databases), list(queries)))
-            if self._line.poll(seconds):
+            if self._line.poll(PATIENCE):
                 return self._line.recv()
         except (EOFError, OSError):
             pass  # the child died of a limit (memory): the same as late
@@ -105,6 +160,7 @@ class Sandbox:
         self._child = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
         theirs.close()
         self._line = Connection(ours.detach())
+        self._line.recv()  # it is up: a slow start is not a slow query
 
     def close(self) -> None:
         """Kills the child; the next `run` starts another."""
@@ -143,27 +199,37 @@ def permit(action: int, first: str | None, second: str | None, *_: object) -> in
 
 def execute(connection: sqlite3.Connection, query: str) -> Result:
     """The rows of one query, or why there are none."""
-    end = time.monotonic() + SECONDS
-    connection.set_progress_handler(lambda: time.monotonic() > end, 1000)
+    end = time.thread_time() + SECONDS
+    connection.set_progress_handler(lambda: time.thread_time() > end, 1000)
     connection.set_authorizer(permit)
     try:
         cursor = connection.execute(query)
         if cursor.description is None:
-            return Refused("it asks nothing")  # an empty text has no rows either: it must not pass for a query that finds none
+            return Refused(
+                "it asks nothing"
+            )  # an empty text has no rows either: it must not pass for a query that finds none
         rows = cursor.fetchmany(ROWS + 1)
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError, MemoryError) as error:
-        return Refused(f"took over {SECONDS:g} s" if str(error) == "interrupted" else str(error) or type(error).__name__)
+        return LATE if str(error) == "interrupted" else Refused(str(error) or type(error).__name__)
     finally:
         connection.set_authorizer(None)
+    if time.thread_time() > end:
+        return LATE  # one heavy function never reaches the progress handler
     return rows if len(rows) <= ROWS else Refused(f"more than {ROWS} rows")
 
 
-def answer(database: Database, queries: Sequence[str]) -> Answers:
-    """All queries on one database."""
+def answer(database: Database, queries: Sequence[str], late: set[str]) -> Answers:
+    """All queries on one database, and the first on the same with the rows of every table in reverse order.
+
+    A query that was late on one database is not tried on the next; `late` remembers.
+    Not `PRAGMA reverse_unordered_selects`: sqlite leaves every query with an ORDER BY alone, so a tie would stay unseen.
+    """
     with contextlib.closing(build(database)) as connection:
-        forward = [execute(connection, query) for query in queries]
-        connection.execute("PRAGMA reverse_unordered_selects = 1")
-        return Answers(forward, execute(connection, queries[0]) if queries else [])
+        forward = [LATE if query in late else execute(connection, query) for query in queries]
+    late |= {query for query, result in zip(queries, forward, strict=True) if result is LATE}
+    turned = Database({name: (columns, rows[::-1]) for name, (columns, rows) in database.tables.items()})
+    with contextlib.closing(build(turned)) as connection:
+        return Answers(forward, execute(connection, queries[0]) if queries and queries[0] not in late else LATE)
 
 
 def serve(descriptor: int) -> None:
@@ -173,9 +239,11 @@ def serve(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     line = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
+        line.send("up")
         while True:
             databases, queries = line.recv()
-            line.send([answer(database, queries) for database in databases])
+            late: set[str] = set()
+            line.send([answer(database, queries, late) for database in databases])
 
 
 _shared: Sandbox | None = None
@@ -188,4 +256,3 @@ def shared() -> Sandbox:
         _shared = Sandbox()
         atexit.register(_shared.close)
     return _shared
-

@@ -63,6 +63,11 @@ class Specialist:
     describe: Callable[[Any], Description]
 
     @property
+    def lists(self) -> Path:
+        """The folder of word lists and the like that it draws from: `data/<name>` of the factory, `data/` of a user's own."""
+        return data_folder(self.name) if self.folder.parent == OWN else self.folder / "data"
+
+    @property
     def exam(self) -> Path:
         """The frozen exam: one Example a line."""
         return self.folder / "exam.jsonl"
@@ -74,19 +79,27 @@ class Specialist:
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
-            raise ConfigMistake(f"specialist.settings.{where}", first["msg"].lower(),
-                                closest(where, list(self.settings.model_fields))) from None
+            raise ConfigMistake(
+                f"specialist.settings.{where}", first["msg"].lower(), closest(where, list(self.settings.model_fields))
+            ) from None
 
-    def example(self, index: int, seed: int, settings: BaseModel, side: str, held_out: bool = False,
-                teacher: str = "grammar") -> Example:
+    def example(
+        self, index: int, seed: int, settings: BaseModel, side: str, held_out: bool = False, teacher: str = "grammar"
+    ) -> Example:
         """The example of one random stream; Inapplicable where the draw does not come out."""
         identity = stream_id(self.name, self.version, side, seed, index)
         rng = Random(identity)
         state = self.draw(rng, settings, side)
         told, about = self.render(state, rng, held_out), self.describe(state)
-        return Example(id=identity, messages=told.messages, answer=told.answer, state=state.model_dump(mode="json"),
-                       family=about.family, tags={**about.tags, "rendering": "held out" if held_out else "seen", "balance": about.balance},
-                       provenance={"teacher": teacher, "renderings": list(told.renderings)})
+        return Example(
+            id=identity,
+            messages=told.messages,
+            answer=told.answer,
+            state=state.model_dump(mode="json"),
+            family=about.family,
+            tags={**about.tags, "rendering": "held out" if held_out else "seen", "balance": about.balance},
+            provenance={"teacher": teacher, "renderings": list(told.renderings)},
+        )
 
     def grade(self, example: Example, answers: Sequence[str]) -> list[Score]:
         """One Score per answer to the example."""
@@ -125,5 +138,15 @@ def typed(name: str, folder: Path, module: ModuleType) -> Specialist:
     lacking = [need for need in NEEDED if not hasattr(module, need)]
     if lacking:
         raise DataMistake(str(folder), f"the specialist lacks {', '.join(lacking)}", "see factory/specialist.py")
-    return Specialist(name, module.VERSION, folder, module.Settings, module.State, module.draw, module.render,
-                      module.verify, module.corrupt, module.describe)
+    return Specialist(
+        name,
+        module.VERSION,
+        folder,
+        module.Settings,
+        module.State,
+        module.draw,
+        module.render,
+        module.verify,
+        module.corrupt,
+        module.describe,
+    )

@@ -17,8 +17,9 @@ class Interval:
     high: float
 
 
-def paired_bootstrap(first: Sequence[float], second: Sequence[float], groups: Sequence[str], resamples: int,
-                     confidence: float, seed: int) -> Interval:
+def paired_bootstrap(
+    first: Sequence[float], second: Sequence[float], groups: Sequence[str], resamples: int, confidence: float, seed: int
+) -> Interval:
     """Mean of `second - first` with a percentile interval from resampling whole groups (Davison and Hinkley 1997, 3.8).
 
     Rows of one group (a schema family) are not independent, so groups are drawn, not rows; each group weighs by its rows.
@@ -35,7 +36,9 @@ def paired_bootstrap(first: Sequence[float], second: Sequence[float], groups: Se
     return Interval(float(sums.sum() / sizes.sum()), float(low), float(high))
 
 
-def mean_interval(scores: Sequence[float], groups: Sequence[str], resamples: int, confidence: float, seed: int) -> Interval:
+def mean_interval(
+    scores: Sequence[float], groups: Sequence[str], resamples: int, confidence: float, seed: int
+) -> Interval:
     """The mean of scores with its interval over groups."""
     return paired_bootstrap([0.0] * len(scores), scores, groups, resamples, confidence, seed)
 

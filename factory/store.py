@@ -87,7 +87,9 @@ class Made:
         """A payload file; DataMistake where its bytes are not the ones that were made."""
         path, wanted = self.folder / name, self.manifest["payload"][name]
         if not path.exists() or sha256(path) != wanted:
-            raise DataMistake(str(path), "is missing or not the file that was made", f"delete {self.folder} and run again")
+            raise DataMistake(
+                str(path), "is missing or not the file that was made", f"delete {self.folder} and run again"
+            )
         return path
 
 
@@ -110,7 +112,9 @@ def folder_digest(folder: Path, names: list[str]) -> str:
 def plan(stage: Stage, given: Mapping[str, Any], versions: Mapping[str, int], root: Path) -> Made:
     """The product this stage would make of what is given: its key and folder, made or not."""
     asked = {name: asked_for(given[name]) for name in stage.needs}
-    key = digest({"scheme": SCHEME, "stage": stage.makes, "version": stage.version, "versions": dict(versions), "asked": asked})
+    key = digest(
+        {"scheme": SCHEME, "stage": stage.makes, "version": stage.version, "versions": dict(versions), "asked": asked}
+    )
     return Made(stage.makes, key, root / f"{stage.makes}-{key[:10]}")
 
 
@@ -130,7 +134,9 @@ def plain(thing: Any) -> Any:
     return getattr(thing, "identity", thing)
 
 
-def run(stage: Stage, given: Mapping[str, Any], made: Made, runtime: Any, events: Events, made_with: Mapping[str, Any]) -> Made:
+def run(
+    stage: Stage, given: Mapping[str, Any], made: Made, runtime: Any, events: Events, made_with: Mapping[str, Any]
+) -> Made:
     """Makes the product unless it is there; what an interrupted run left is handed to the stage, never taken for done."""
     if made.complete:
         shutil.rmtree(made.folder / WORK, ignore_errors=True)
@@ -143,10 +149,16 @@ def run(stage: Stage, given: Mapping[str, Any], made: Made, runtime: Any, events
         started, cpu = time.time(), time.process_time()
         own = {"out": made.folder, "runtime": runtime, "events": events}
         wanted = inspect.signature(stage.function).parameters
-        counts = stage.function(**{name: given[name] for name in stage.needs},
-                                **{name: value for name, value in own.items() if name in wanted})
-        seconds = {"seconds": round(time.time() - started, 2), "cpu_seconds": round(time.process_time() - cpu, 2),
-                   "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "host": os.uname().nodename}
+        counts = stage.function(
+            **{name: given[name] for name in stage.needs},
+            **{name: value for name, value in own.items() if name in wanted},
+        )
+        seconds = {
+            "seconds": round(time.time() - started, 2),
+            "cpu_seconds": round(time.process_time() - cpu, 2),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "host": os.uname().nodename,
+        }
         finish(stage, given, made, counts, {**seconds, "made_with": dict(made_with)})
     return made
 
@@ -154,10 +166,19 @@ def run(stage: Stage, given: Mapping[str, Any], made: Made, runtime: Any, events
 def finish(stage: Stage, given: Mapping[str, Any], made: Made, counts: dict[str, Any], facts: dict[str, Any]) -> None:
     """Writes facts, drops the work folder, and last of all writes the manifest."""
     write(made.folder / "facts.json", json.dumps(facts, indent=1))
-    payload = {path.relative_to(made.folder).as_posix(): sha256(path) for path in sorted(made.folder.rglob("*"))
-               if path.is_file() and WORK not in path.relative_to(made.folder).parts and path.name != "facts.json"}
-    manifest = {"stage": made.stage, "version": stage.version, "key": made.key,
-                "asked": {name: asked_for(given[name]) for name in stage.needs}, "counts": counts, "payload": payload}
+    payload = {
+        path.relative_to(made.folder).as_posix(): sha256(path)
+        for path in sorted(made.folder.rglob("*"))
+        if path.is_file() and WORK not in path.relative_to(made.folder).parts and path.name != "facts.json"
+    }
+    manifest = {
+        "stage": made.stage,
+        "version": stage.version,
+        "key": made.key,
+        "asked": {name: asked_for(given[name]) for name in stage.needs},
+        "counts": counts,
+        "payload": payload,
+    }
     write(made.folder / "manifest.json", json.dumps(manifest, indent=1))
     shutil.rmtree(made.folder / WORK)
 
@@ -210,5 +231,6 @@ def naming_a_full_disk(folder: Path) -> Iterator[None]:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         said = getattr(error, "errno", None) == DISK_FULL or os.strerror(DISK_FULL) in str(error)
         if said or shutil.disk_usage(there).free < NO_ROOM:
-            raise Unavailable(str(folder), "the disk is full", "free some space and run again: it goes on where it was") from error
+            hint = "free some space and run again: it goes on where it was"
+            raise Unavailable(str(folder), "the disk is full", hint) from error
         raise

@@ -42,7 +42,14 @@ def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
         task = [text for text in HydraConfig.get().overrides.task if not text.startswith("hydra")]
         codes.append(run(task))
 
-    sys.argv = ["factory sweep", "--multirun", "hydra.sweep.dir=runs/sweeps/${now:%Y%m%d-%H%M%S}", "hydra.output_subdir=null",
-                "hydra/job_logging=none", "hydra/hydra_logging=none", *overrides]
+    sys.argv = [
+        "factory sweep",
+        "--multirun",
+        "hydra.sweep.dir=runs/sweeps/${now:%Y%m%d-%H%M%S}",
+        "hydra.output_subdir=null",
+        "hydra/job_logging=none",
+        "hydra/hydra_logging=none",
+        *overrides,
+    ]
     hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     return max(codes, default=0)

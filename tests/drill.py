@@ -56,7 +56,7 @@ KILLS = (
     Kill("checkpoint", ("state", 18), "adapter", resumes=12),
     Kill("checkpoint", ("marker", 24), "adapter", resumes=18),
     Kill("manifest", ("manifest", "report"), "report"),
-    Kill("manifest", ("manifest", "adapter"), "adapter", resumes=24),
+    Kill("manifest", ("manifest", "adapter"), "adapter", resumes=18),
     Kill("manifest", ("manifest_new", "tokens"), "tokens", resumes=0),
     Kill("manifest", ("manifest_new", "examples"), "examples", resumes=0),
     Kill("registration", ("alias",), "registered", ends=0),
@@ -116,11 +116,7 @@ def step(number: int) -> None:
     """After an optimizer step, before it is logged or saved."""
     from factory.stages.watch import Watch
 
-    def ended(self: Any, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step == number:
-            die()
-
-    Watch.on_step_end = ended
+    wire(Watch, "on_step_end", lambda *given, **_: given[2].global_step == number)
 
 
 def optimizer(number: int) -> None:
@@ -185,7 +181,10 @@ def alias() -> None:
     client("set_registered_model_alias", 1, "before")
 
 
-TRIPS = {trip.__name__: trip for trip in (step, optimizer, weights, torch_save, state, marker, manifest, manifest_new, client, alias)}
+TRIPS = {
+    trip.__name__: trip
+    for trip in (step, optimizer, weights, torch_save, state, marker, manifest, manifest_new, client, alias)
+}
 
 
 def armed(trip: Sequence[Any], words: Sequence[str]) -> int:
@@ -212,8 +211,16 @@ class Outcome:
 
 
 def words(runs: Path) -> list[str]:
-    """The command that is killed and run again."""
-    return ["run", "base=tiny", "profile=smoke", "runtime.threads=1", "runtime.workers=1", f"runtime.runs={runs}"]
+    """The command that is killed and run again; its log lines and its checkpoints do not fall on the same steps."""
+    return [
+        "run",
+        "base=tiny",
+        "profile=smoke",
+        "train.log_every=4",
+        "runtime.threads=1",
+        "runtime.workers=1",
+        f"runtime.runs={runs}",
+    ]
 
 
 def run(command: list[str]) -> tuple[int, str, float]:
@@ -230,7 +237,7 @@ def factory(runs: Path) -> tuple[int, str, float]:
 
 def strike(kill: Kill, whole: Path, runs: Path) -> Outcome:
     """Copies what comes before the kill's stage, kills a run there, and runs again to the end."""
-    before = STAGES[:STAGES.index(kill.stage)] if kill.stage in STAGES else STAGES
+    before = STAGES[: STAGES.index(kill.stage)] if kill.stage in STAGES else STAGES
     for product in products(whole):
         if product.name.rpartition("-")[0] in before:
             shutil.copytree(product, runs / product.relative_to(whole))
@@ -251,15 +258,22 @@ def wrong(outcome: Outcome, whole: Path) -> list[str]:
         found.append(f"the first run was not killed: it ended with {outcome.killed}")
     if outcome.ended != kill.ends:
         found.append(f"the second run ended with {outcome.ended}, not {kill.ends}: {outcome.said[-800:]}")
-    if kill.resumes is not None and (f"resuming at checkpoint-{kill.resumes}" if kill.resumes else "  starting") not in outcome.said:
+    if (
+        kill.resumes is not None
+        and (f"resuming at checkpoint-{kill.resumes}" if kill.resumes else "  starting") not in outcome.said
+    ):
         found.append(f"training did not go on at step {kill.resumes}: {outcome.said}")
-    return found + differing_products(outcome.runs, whole) + differing_registry(outcome.runs, whole, forged=kill.ends == 0)
+    return (
+        found + differing_products(outcome.runs, whole) + differing_registry(outcome.runs, whole, forged=kill.ends == 0)
+    )
 
 
 def differing_products(runs: Path, whole: Path) -> list[str]:
     """Products whose key, file list or bytes are not those of the undisturbed run."""
     ours, theirs = ({folder.name: payload(folder) for folder in products(place)} for place in (runs, whole))
-    return [line for name in sorted(set(ours) | set(theirs)) for line in differing(name, ours.get(name), theirs.get(name))]
+    return [
+        line for name in sorted(set(ours) | set(theirs)) for line in differing(name, ours.get(name), theirs.get(name))
+    ]
 
 
 def differing(name: str, ours: Any, theirs: Any) -> list[str]:
@@ -286,8 +300,11 @@ def differing_registry(runs: Path, whole: Path, forged: bool) -> list[str]:
     """What the registry holds otherwise than that of the undisturbed run, times, hosts and ids apart."""
     ours, theirs = registered(runs), registered(whole)
     if forged:
-        theirs["tags"] |= {"factory.gate": json.dumps({"passed": True, "reasons": ()}), "validation_status": "passed",
-                           "factory.alias": "champion"}
+        theirs["tags"] |= {
+            "factory.gate": json.dumps({"passed": True, "reasons": ()}),
+            "validation_status": "passed",
+            "factory.alias": "champion",
+        }
         theirs["aliases"] = {"champion": 1}
     return [line for name in theirs for line in differing(f"registry, {name}", ours[name], theirs[name])]
 
@@ -306,13 +323,25 @@ def registered(runs: Path) -> dict[str, Any]:
             return {"versions": len(versions), "tags": {}, "aliases": {}, "files": {}, "runs": [], "models": []}
         version = versions[0]
         experiment = [ours.get_experiment_by_name(settings.experiment).experiment_id]
-        place = Path(download_artifacts(artifact_uri=version.source, dst_path=folder, tracking_uri=settings.tracking_uri))
+        place = Path(
+            download_artifacts(artifact_uri=version.source, dst_path=folder, tracking_uri=settings.tracking_uri)
+        )
         live = [ours.get_run(one.info.run_id) for one in ours.search_runs(experiment)]
         return {
-            "versions": 1, "tags": dict(version.tags), "aliases": ours.get_registered_model(settings.model).aliases,
+            "versions": 1,
+            "tags": dict(version.tags),
+            "aliases": ours.get_registered_model(settings.model).aliases,
             "files": {path.name: sha256(path) for path in sorted(place.iterdir())},
-            "runs": [(one.info.status, one.data.tags[registry.KEY], one.data.metrics, sorted(one.data.params),
-                      sorted(walk(ours, one.info.run_id))) for one in live],
+            "runs": [
+                (
+                    one.info.status,
+                    one.data.tags[registry.KEY],
+                    one.data.metrics,
+                    sorted(one.data.params),
+                    sorted(walk(ours, one.info.run_id)),
+                )
+                for one in live
+            ],
             "models": [(one.status.name, one.tags[registry.KEY]) for one in ours.search_logged_models(experiment)],
         }
 
@@ -345,8 +374,11 @@ def drill(kills: Sequence[Kill], place: Path, jobs: int, whole: Path | None = No
             kill, problems = outcome.kill, wrong(outcome, whole)
             bad.setdefault(kill.kind, []).append(len(problems))
             goes_on = "" if kill.resumes is None else f", training goes on at {kill.resumes}"
-            print(f"{number:2d} {'FAIL' if problems else 'ok':<4} {kill.kind:<12} {str(kill):<28} killed after {outcome.seconds[0]:.0f} s, "
-                  f"done in {outcome.seconds[1]:.0f} s more{goes_on}", flush=True)
+            print(
+                f"{number:2d} {'FAIL' if problems else 'ok':<4} {kill.kind:<12} {str(kill):<28} killed after {outcome.seconds[0]:.0f} s, "
+                f"done in {outcome.seconds[1]:.0f} s more{goes_on}",
+                flush=True,
+            )
             for problem in problems:
                 print(f"        {problem}")
             if not problems:

@@ -3,8 +3,8 @@
 A conversation puts several short questions behind one context (a schema, records, a list), so that most of what is
 trained is looking something up and copying it. A third of the contexts uses random words, so that copying cannot lean
 on meaning. `level` (0 to 1) grows the contexts: a small model learns to copy from small ones first. SQL appears as
-schema reading and single conditions over the training families; whole questions with their queries do not, and nothing
-of an exam family, a held-out pattern or a held-out phrase does.
+schema reading, single conditions, and queries to be said again and taken apart, all over the training families. A whole
+question with its query does not, and nothing of an exam family, a held-out pattern or a held-out phrase does.
 """
 
 from __future__ import annotations
@@ -26,8 +26,12 @@ COLORS = ("red", "blue", "green", "yellow", "white", "black", "brown", "grey")
 ANIMALS = ("cat", "dog", "fox", "owl", "hen", "bear", "mouse", "horse", "goat", "crow")
 THINGS = ("ball", "lamp", "key", "book", "cup", "stone", "rope", "box", "coin", "shell")
 PLACES = ("garden", "forest", "kitchen", "river", "market", "barn", "hill", "beach", "attic", "bridge")
-SETTINGS = Settings(difficulty={"easy": 1.0, "medium": 1.0, "hard": 1.0}, spare_table=0.0, nullable=0.3,
-                        wording={"verbatim": 0.4, "joined": 0.2, "abbreviated": 0.2, "synonym": 0.2})
+SETTINGS = Settings(
+    difficulty={"easy": 1.0, "medium": 1.0, "hard": 1.0},
+    spare_table=0.0,
+    nullable=0.3,
+    wording={"verbatim": 0.4, "joined": 0.2, "abbreviated": 0.2, "synonym": 0.2},
+)
 
 
 def conversation(seed: int, index: int, mix: dict[str, float], level: float) -> list[Message]:
@@ -71,11 +75,25 @@ def anonymous(rng: Random, schema: Schema) -> Schema:
 
     tables = []
     for table in schema.tables:
-        columns = [c.model_copy(update={
-            "name": name(c.name).replace(" ", "_"), "label": name(c.name), "synonym": name(c.name),
-            "target": name(c.target).replace(" ", "_") if c.target else ""}) for c in table.columns]
-        tables.append(Table(name=name(table.name).replace(" ", "_"), label=name(table.name), synonym=name(table.name),
-                            columns=tuple(columns)))
+        columns = [
+            c.model_copy(
+                update={
+                    "name": name(c.name).replace(" ", "_"),
+                    "label": name(c.name),
+                    "synonym": name(c.name),
+                    "target": name(c.target).replace(" ", "_") if c.target else "",
+                }
+            )
+            for c in table.columns
+        ]
+        tables.append(
+            Table(
+                name=name(table.name).replace(" ", "_"),
+                label=name(table.name),
+                synonym=name(table.name),
+                columns=tuple(columns),
+            )
+        )
     if len(set(names.values())) < len(names):
         raise Inapplicable("two random names agree")
     return schema.model_copy(update={"tables": tuple(tables)})
@@ -112,14 +130,22 @@ class Reading:
         table = self.draft.table()
         column = self.draft.column(table)
         said = self.telling.word(column)
-        frame = self.rng.choice(("Where is the {c} of the {t}?", "Which column holds the {c} of a {t}?", "Name the column for the {c} of {ts}."))
+        frame = self.rng.choice(
+            (
+                "Where is the {c} of the {t}?",
+                "Which column holds the {c} of a {t}?",
+                "Name the column for the {c} of {ts}.",
+            )
+        )
         t = self.telling.word(table)
         return frame.format(c=said, t=t, ts=plural(t)), f"{table.name} . {column.name}"
 
     def named(self) -> Pair:
         table = self.draft.table()
         t = self.telling.word(table)
-        frame = self.rng.choice(("Which table is about {ts}?", "Where do we keep the {ts}?", "Name the table of the {ts}."))
+        frame = self.rng.choice(
+            ("Which table is about {ts}?", "Where do we keep the {ts}?", "Name the table of the {ts}.")
+        )
         return frame.format(ts=plural(t)), table.name
 
     def condition(self) -> Pair:
@@ -135,15 +161,19 @@ class Reading:
         item = self.draft.aggregate(table)
         column = table.column(item.column)
         said = self.rng.choice(AGGREGATES[item.aggregate])
-        return f"Expression for the {said} {self.telling.word(column)} of {self.telling.many(table.name)}", item.sql(False)
+        return f"Expression for the {said} {self.telling.word(column)} of {self.telling.many(table.name)}", item.sql(
+            False
+        )
 
     def order(self) -> Pair:
         table = self.draft.table()
         column = self.draft.column(table, "integer", "real", "date", "year")
         down = self.rng.random() < 0.5
         said = self.rng.choice(("highest", "largest") if down else ("lowest", "smallest"))
-        return (f"Order {self.telling.many(table.name)} by {self.telling.word(column)}, {said} first",
-                f"{column.name} {'DESC' if down else 'ASC'}")
+        return (
+            f"Order {self.telling.many(table.name)} by {self.telling.word(column)}, {said} first",
+            f"{column.name} {'DESC' if down else 'ASC'}",
+        )
 
     def columns(self) -> Pair:
         table = self.draft.table()
@@ -158,6 +188,32 @@ class Reading:
         return f"Link {first} to {second}", join.sql()
 
 
+def queries(rng: Random, level: float) -> tuple[str, list[Pair]]:
+    """A query over a training family, to be said again, taken apart and changed; never asked for in words."""
+    settings = SETTINGS.model_copy(update={"difficulty": {"easy": 1.0, "medium": level, "hard": level}})
+    state = draw(rng, settings, "train")
+    query = state.query
+    said = query.sql()
+    tables = dict.fromkeys([query.table, *(join.table for join in query.joins)])
+    where = f" {query.connective} ".join(predicate.sql(bool(query.joins)) for predicate in query.where)
+    asks = [
+        ("Say the query again.", said),
+        ("Which tables does it read?", " , ".join(tables)),
+        ("What does it select?", " , ".join(item.sql(bool(query.joins)) for item in query.select)),
+        ("What is its condition?", where or "none"),
+    ]
+    if query.where:
+        asks.append(("Say it without the condition.", query.model_copy(update={"where": ()}).sql()))
+    if query.limit is None and not query.combine:
+        most = rng.randint(1, 9)
+        asks.append((f"Say it with a limit of {most} .", query.model_copy(update={"limit": most}).sql()))
+    if query.order:
+        turned = query.order.model_copy(update={"descending": not query.order.descending})
+        asks.append(("Say it in the other order.", query.model_copy(update={"order": turned}).sql()))
+    schema = f"Tables:\n{state.database.text()}\n" if rng.random() < 0.5 else ""
+    return f"{schema}Query: {said}", rng.sample(asks, 4)
+
+
 def records(rng: Random, level: float) -> tuple[str, list[Pair]]:
     """Records with named fields, and look-ups in them."""
     random = rng.random() < 0.33
@@ -169,10 +225,15 @@ def records(rng: Random, level: float) -> tuple[str, list[Pair]]:
     for _ in range(rng.randint(5, 7)):
         who, field = rng.choice(people), rng.choice(fields)
         holders = [p for p in people if rows[p][field] == rows[who][field]]
-        pairs.append(rng.choice((
-            (f"What is the {field} of {who} ?", str(rows[who][field])),
-            (f"Who has the {field} {rows[who][field]} ?", " , ".join(holders)),
-            (f"Write the record of {who} .", " , ".join(f"{f} {v}" for f, v in rows[who].items())))))
+        pairs.append(
+            rng.choice(
+                (
+                    (f"What is the {field} of {who} ?", str(rows[who][field])),
+                    (f"Who has the {field} {rows[who][field]} ?", " , ".join(holders)),
+                    (f"Write the record of {who} .", " , ".join(f"{f} {v}" for f, v in rows[who].items())),
+                )
+            )
+        )
     return f"Records:\n{context}", pairs
 
 
@@ -184,8 +245,12 @@ def name(rng: Random, random: bool) -> str:
 def fact(rng: Random, field: str, random: bool) -> str | int:
     """A value that suits a field."""
     if field in ("age", "price", "year", "room"):
-        return {"age": rng.randint(5, 90), "price": rng.randint(1, 500), "year": rng.randint(1950, 2024),
-                "room": rng.randint(1, 40)}[field]
+        return {
+            "age": rng.randint(5, 90),
+            "price": rng.randint(1, 500),
+            "year": rng.randint(1950, 2024),
+            "room": rng.randint(1, 40),
+        }[field]
     if random:
         return random_word(rng)
     return rng.choice({"city": words()["place"], "color": COLORS, "pet": ANIMALS, "team": words()["noun"]}[field])
@@ -197,12 +262,21 @@ def lists(rng: Random, level: float) -> tuple[str, list[Pair]]:
     numbers = rng.random() < 0.5
     things = rng.sample(range(1, 100), size) if numbers else [random_word(rng) for _ in range(size)]
     text = list(map(str, things))
-    asks = [("Say it backwards.", " , ".join(reversed(text))), ("What comes first?", text[0]), ("What comes last?", text[-1]),
-            ("How many are there?", str(size)), ("Sort it.", " , ".join(map(str, sorted(things)))),
-            ("Say it again.", " , ".join(text)), (f"What comes after {text[1]} ?", text[2])]
+    asks = [
+        ("Say it backwards.", " , ".join(reversed(text))),
+        ("What comes first?", text[0]),
+        ("What comes last?", text[-1]),
+        ("How many are there?", str(size)),
+        ("Sort it.", " , ".join(map(str, sorted(things)))),
+        ("Say it again.", " , ".join(text)),
+        (f"What comes after {text[1]} ?", text[2]),
+    ]
     if numbers:
-        asks += [("Which is the largest?", str(max(things))), ("Which is the smallest?", str(min(things))),
-                 ("What is the sum of the first two?", str(things[0] + things[1]))]
+        asks += [
+            ("Which is the largest?", str(max(things))),
+            ("Which is the smallest?", str(min(things))),
+            ("What is the sum of the first two?", str(things[0] + things[1])),
+        ]
     return f"List: {' , '.join(text)}", rng.sample(asks, 5)
 
 
@@ -212,8 +286,15 @@ def arithmetic(rng: Random, level: float) -> tuple[str, list[Pair]]:
     pairs = []
     for _ in range(6):
         a, b = rng.randint(1, most), rng.randint(1, most)
-        pairs.append(rng.choice(((f"{a} + {b} =", str(a + b)), (f"{max(a, b)} - {min(a, b)} =", str(abs(a - b))),
-                                 (f"Which is larger, {a} or {b} ?", str(max(a, b))))))
+        pairs.append(
+            rng.choice(
+                (
+                    (f"{a} + {b} =", str(a + b)),
+                    (f"{max(a, b)} - {min(a, b)} =", str(abs(a - b))),
+                    (f"Which is larger, {a} or {b} ?", str(max(a, b))),
+                )
+            )
+        )
     return "", pairs
 
 
@@ -222,15 +303,34 @@ def stories(rng: Random, level: float) -> tuple[str, list[Pair]]:
     hero, friend = rng.sample(ANIMALS, 2)
     color, thing, place = rng.choice(COLORS), rng.choice(THINGS), rng.choice(PLACES)
     who = rng.choice(words()["first"])
-    opening = rng.choice((f"One morning {who} the {hero} went to the {place} .", f"{who} the {hero} lived near the {place} .",
-                          f"It was raining, and {who} the {hero} sat in the {place} ."))
-    middle = rng.choice((f"There was a {color} {thing} under a leaf .", f"The {friend} had lost a {color} {thing} .",
-                         f"{who} wanted to find a {color} {thing} ."))
-    end = rng.choice((f"The {friend} laughed and they shared the {thing} .", f"In the end the {friend} helped to carry the {thing} home .",
-                      f"{who} gave the {thing} to the {friend} and was glad ."))
+    opening = rng.choice(
+        (
+            f"One morning {who} the {hero} went to the {place} .",
+            f"{who} the {hero} lived near the {place} .",
+            f"It was raining, and {who} the {hero} sat in the {place} .",
+        )
+    )
+    middle = rng.choice(
+        (
+            f"There was a {color} {thing} under a leaf .",
+            f"The {friend} had lost a {color} {thing} .",
+            f"{who} wanted to find a {color} {thing} .",
+        )
+    )
+    end = rng.choice(
+        (
+            f"The {friend} laughed and they shared the {thing} .",
+            f"In the end the {friend} helped to carry the {thing} home .",
+            f"{who} gave the {thing} to the {friend} and was glad .",
+        )
+    )
     ask = f"Write a story about a {hero} named {who}, a {friend} and a {color} {thing} in the {place}."
-    asks = [("Who is the story about?", f"{who} the {hero}"), (f"What color is the {thing} ?", color),
-            ("Where does it happen?", f"in the {place}"), ("Who else is there?", f"the {friend}")]
+    asks = [
+        ("Who is the story about?", f"{who} the {hero}"),
+        (f"What color is the {thing} ?", color),
+        ("Where does it happen?", f"in the {place}"),
+        ("Who else is there?", f"the {friend}"),
+    ]
     return "", [(ask, f"{opening} {middle} {end}"), *rng.sample(asks, 3)]
 
 
@@ -244,4 +344,11 @@ def query_text(seed: int, index: int) -> str:
             continue
 
 
-TASKS = {"schema": schema, "records": records, "lists": lists, "arithmetic": arithmetic, "stories": stories}
+TASKS = {
+    "schema": schema,
+    "queries": queries,
+    "records": records,
+    "lists": lists,
+    "arithmetic": arithmetic,
+    "stories": stories,
+}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+
 def make(conf: Pretrain, runs: Path, threads: int, events: Events) -> Path:
     """Makes the base's folder and returns it; a killed run goes on from `runs/pretrain/<conf's digest>`."""
     asked = conf.model_dump(mode="json")
@@ -63,16 +64,28 @@ def new_model(conf: Pretrain, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
     shape = conf.architecture
-    model = LlamaForCausalLM(LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=shape.hidden_size, num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads, num_key_value_heads=shape.heads, intermediate_size=shape.intermediate_size,
-        max_position_embeddings=shape.max_positions, tie_word_embeddings=True, bos_token_id=None,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id))
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=shape.hidden_size,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.heads,
+            intermediate_size=shape.intermediate_size,
+            max_position_embeddings=shape.max_positions,
+            tie_word_embeddings=True,
+            bos_token_id=None,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
 
 
-def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, conf: Pretrain, work: Path, events: Events) -> list[dict]:
+def train(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, conf: Pretrain, work: Path, events: Events
+) -> list[dict]:
     """Trains in place; returns the curve: step, tokens, loss per trained token."""
     optimizers = new_optimizers(model, conf)
     checkpoint = work / "checkpoint.pt"
@@ -91,8 +104,16 @@ def train(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, conf: Pre
             events("step", done=step, total=conf.steps, loss=since / seen, tokens=tokens)
             since, seen = 0.0, 0
         if step % conf.checkpoint_every == 0:
-            save(checkpoint, {"step": step, "tokens": tokens, "curve": curve, "model": model.state_dict(),
-                              "optimizers": [optimizer.state_dict() for optimizer in optimizers]})
+            save(
+                checkpoint,
+                {
+                    "step": step,
+                    "tokens": tokens,
+                    "curve": curve,
+                    "model": model.state_dict(),
+                    "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+                },
+            )
     return curve
 
 
@@ -102,7 +123,9 @@ def new_optimizers(model: LlamaForCausalLM, conf: Pretrain) -> list[torch.optim.
 
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name]
     rest = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name]
-    muon = torch.optim.Muon(matrices, lr=conf.learning_rate, weight_decay=conf.weight_decay, adjust_lr_fn="match_rms_adamw")
+    muon = torch.optim.Muon(
+        matrices, lr=conf.learning_rate, weight_decay=conf.weight_decay, adjust_lr_fn="match_rms_adamw"
+    )
     adamw = torch.optim.AdamW(rest, lr=conf.learning_rate, weight_decay=0.0, betas=(0.9, 0.95))
     for optimizer in (muon, adamw):
         for group in optimizer.param_groups:
@@ -127,13 +150,16 @@ def batches(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, step: int) -> li
             rows.append(row)
             size += len(row[0])
     rows.sort(key=lambda row: len(row[0]))
-    return [rows[start:start + 16] for start in range(0, len(rows), 16)]
+    return [rows[start : start + 16] for start in range(0, len(rows), 16)]
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, messages: list[dict[str, str]]) -> tuple[list[int], list[int]]:
     """Ids and labels of a conversation: only what the assistant says, with its stop token, is trained."""
     coded = tokenizer.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)
-    labels = [token if trained else IGNORED for token, trained in zip(coded["input_ids"], coded["assistant_masks"], strict=True)]
+    labels = [
+        token if trained else IGNORED
+        for token, trained in zip(coded["input_ids"], coded["assistant_masks"], strict=True)
+    ]
     return coded["input_ids"], labels
 
 
@@ -150,7 +176,9 @@ def one_step(model: LlamaForCausalLM, optimizers: list, micro: list) -> tuple[fl
         hidden = model.model(input_ids=ids, attention_mask=None).last_hidden_state[:, :-1]
         target = labels[:, 1:]
         wanted = target != IGNORED
-        loss = torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted]), target[wanted], reduction="sum") / trained
+        loss = (
+            torch.nn.functional.cross_entropy(model.lm_head(hidden[wanted]), target[wanted], reduction="sum") / trained
+        )
         loss.backward()
         total += loss.item()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

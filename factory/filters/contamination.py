@@ -32,7 +32,7 @@ def check(examples: Sequence[Example], settings: Contamination, exam: Sequence[E
 def ngrams(example: Example, size: int) -> set[str]:
     """The word n-grams of prompt and answer; a shorter text is one gram."""
     words = normalised(f"{example.prompt}\n{example.answer}").split()
-    return {" ".join(words[i:i + size]) for i in range(max(1, len(words) - size + 1))}
+    return {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))}
 
 
 def overlap(grams: set[str], holders: dict[str, list[int]]) -> float:

@@ -35,7 +35,7 @@ def check(examples: Sequence[Example], settings: NearDuplicate, exam: Sequence[E
 def shingles(text: str) -> set[int]:
     """The hashes of a text's word 3-grams; a shorter text is one gram."""
     words = normalised(text).split()
-    return {zlib.crc32(" ".join(words[i:i + 3]).encode()) for i in range(max(1, len(words) - 2))}
+    return {zlib.crc32(" ".join(words[i : i + 3]).encode()) for i in range(max(1, len(words) - 2))}
 
 
 def candidates(grams: Sequence[set[int]], permutations: int) -> Iterator[tuple[int, int]]:
@@ -44,12 +44,14 @@ def candidates(grams: Sequence[set[int]], permutations: int) -> Iterator[tuple[i
         return
     rng = np.random.default_rng(0)
     a, b = (rng.integers(1, 1 << 31, permutations, dtype=np.uint64) for _ in range(2))
-    signatures = np.stack([((np.fromiter(gram, np.uint64)[:, None] * a + b) % np.uint64(PRIME)).min(axis=0) for gram in grams])
+    signatures = np.stack(
+        [((np.fromiter(gram, np.uint64)[:, None] * a + b) % np.uint64(PRIME)).min(axis=0) for gram in grams]
+    )
     width = max(1, permutations // BANDS)
     pairs: set[tuple[int, int]] = set()
     for start in range(0, width * (permutations // width), width):
         first: dict[bytes, int] = {}
-        for row, signature in enumerate(signatures[:, start:start + width]):
+        for row, signature in enumerate(signatures[:, start : start + width]):
             earlier = first.setdefault(signature.tobytes(), row)
             if earlier != row:
                 pairs.add((earlier, row))

@@ -16,12 +16,24 @@ def page(specialist: str, report: dict[str, Any], curve: list[dict[str, Any]], s
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    drawn = Environment(loader=PackageLoader("factory", "pages"), autoescape=True, undefined=StrictUndefined,
-                        trim_blocks=True, lstrip_blocks=True)
+    drawn = Environment(
+        loader=PackageLoader("factory", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     drawn.filters |= {"percent": percent, "signed": signed, "count": count}
     return drawn.get_template("report.html").render(
-        specialist=specialist, report=report, samples=samples, confidence=f"{100 * report['confidence']:g}\u00a0%",
-        forest=forest(report), plot=curve_plot(curve), last=last(curve), reasons=reasons(report["wrong_because"]))
+        specialist=specialist,
+        report=report,
+        samples=samples,
+        confidence=f"{100 * report['confidence']:g}\u00a0%",
+        forest=forest(report),
+        plot=curve_plot(curve),
+        last=last(curve),
+        reasons=reasons(report["wrong_because"]),
+    )
 
 
 def percent(share: float) -> str:
@@ -73,8 +85,12 @@ def forest(report: dict[str, Any]) -> dict[str, Any]:
         lines.append({"name": label, "found": None})
         lines += [{"name": value or "(none)", "found": found} for value, found in values.items()]
     lines = [line | {"y": 22 + 26 * place} for place, line in enumerate(lines)]
-    ends = [100 * line["found"]["difference"][end] for line in lines if line["found"] for end in ("low", "value", "high")]
-    flat = any(line["found"] and line["found"]["difference"]["low"] == line["found"]["difference"]["high"] for line in lines)
+    ends = [
+        100 * line["found"]["difference"][end] for line in lines if line["found"] for end in ("low", "value", "high")
+    ]
+    flat = any(
+        line["found"] and line["found"]["difference"]["low"] == line["found"]["difference"]["high"] for line in lines
+    )
     return {"lines": lines, "axis": axis([*ends, 0.0], 230, 620), "bottom": 22 + 26 * len(lines), "flat": flat}
 
 
@@ -92,14 +108,26 @@ def curve_plot(curve: list[dict[str, Any]]) -> dict[str, Any] | None:
 
 def last(curve: list[dict[str, Any]]) -> list[tuple[str, str]]:
     """What the curve comes to, in words and numbers."""
-    named = {name: [row[name] for row in curve if name in row] for name in ("loss", "eval_loss", "learning_rate", "grad_norm")}
-    ends = [(title, f"{named[name][0]:.4g} at first, {named[name][-1]:.4g} at last")
-            for title, name in (("Loss", "loss"), ("Eval loss", "eval_loss")) if named[name]]
-    return ends + [(title, f"{max(named[name]):.3g} at most")
-                   for title, name in (("Learning rate", "learning_rate"), ("Gradient norm", "grad_norm")) if named[name]]
+    named = {
+        name: [row[name] for row in curve if name in row]
+        for name in ("loss", "eval_loss", "learning_rate", "grad_norm")
+    }
+    ends = [
+        (title, f"{named[name][0]:.4g} at first, {named[name][-1]:.4g} at last")
+        for title, name in (("Loss", "loss"), ("Eval loss", "eval_loss"))
+        if named[name]
+    ]
+    return ends + [
+        (title, f"{max(named[name]):.3g} at most")
+        for title, name in (("Learning rate", "learning_rate"), ("Gradient norm", "grad_norm"))
+        if named[name]
+    ]
 
 
 def reasons(wrong: dict[str, dict[str, int]]) -> list[tuple[str, int, int]]:
     """Each kind of wrong answer with its count for base and adapter, the most frequent of both together first."""
-    pairs = [(kind, wrong["base"].get(kind, 0), wrong["adapter"].get(kind, 0)) for kind in {**wrong["base"], **wrong["adapter"]}]
+    pairs = [
+        (kind, wrong["base"].get(kind, 0), wrong["adapter"].get(kind, 0))
+        for kind in {**wrong["base"], **wrong["adapter"]}
+    ]
     return sorted(pairs, key=lambda pair: (-pair[1] - pair[2], pair[0]))

@@ -27,8 +27,11 @@ def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, even
         events(f"{name}: {len(verdicts)} dropped")
     kept = split(kept, filter["split"].dev_share)
     if len(kept) + len(dropped) != len(rows) or not any(row.split == "train" for row in kept):
-        raise DataMistake("filter", f"{len(rows)} rows in, {len(kept)} kept, {len(dropped)} dropped, none to train on",
-                          "loosen the filter that drops most: factory show filter")
+        raise DataMistake(
+            "filter",
+            f"{len(rows)} rows in, {len(kept)} kept, {len(dropped)} dropped, none to train on",
+            "loosen the filter that drops most: factory show filter",
+        )
     write_examples(out / "kept.parquet", kept)
     write_examples(out / "dropped.parquet", [row for row, _, _ in dropped], [entry(name, v) for _, name, v in dropped])
     return counts(rows, kept, [(name, verdict) for _, name, verdict in dropped])
@@ -51,7 +54,12 @@ def entry(name: str, verdict: Verdict) -> dict[str, Any]:
 
 def counts(rows: list[Example], kept: list[Example], dropped: list[tuple[str, Verdict]]) -> dict[str, Any]:
     """What the run prints and the card shows."""
-    return {"rows": len(rows), "kept": len(kept), "dropped": len(dropped),
-            "dropped_by": dict(Counter(f"{name}: {verdict.reason}" for name, verdict in dropped)),
-            "train": sum(row.split == "train" for row in kept), "dev": sum(row.split == "dev" for row in kept),
-            "families": len({row.family for row in kept})}
+    return {
+        "rows": len(rows),
+        "kept": len(kept),
+        "dropped": len(dropped),
+        "dropped_by": dict(Counter(f"{name}: {verdict.reason}" for name, verdict in dropped)),
+        "train": sum(row.split == "train" for row in kept),
+        "dev": sum(row.split == "dev" for row in kept),
+        "families": len({row.family for row in kept}),
+    }

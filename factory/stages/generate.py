@@ -19,14 +19,23 @@ from factory.errors import DataMistake
 from factory.records import KEPT, Example, Verdict
 from factory.rows import read_jsonl, write_examples, write_jsonl
 from factory.specialist import Inapplicable, Specialist, find
-from factory.store import Events
+from factory.store import Events, Source
 
 Shard = list[tuple[int, Verdict, Example | None]]
 
 
-def generate(specialist: config.Specialist, teacher: config.Teacher, generate: config.Generate, seed: int, *,
-             out: Path, runtime: config.Runtime, events: Events) -> dict[str, Any]:
-    """Writes `examples.parquet` and `refused.json`.
+def generate(
+    specialist: config.Specialist,
+    lists: Source,
+    teacher: config.Teacher,
+    generate: config.Generate,
+    seed: int,
+    *,
+    out: Path,
+    runtime: config.Runtime,
+    events: Events,
+) -> dict[str, Any]:
+    """Writes `examples.parquet` and `refused.json`; `lists` are the files the specialist itself draws from.
 
     Candidates are numbered random streams; they are verified in shards, in parallel, and the rows are the first `rows`
     accepted numbers, so that neither the workers nor the order of arrival changes what is made. Every refusal up to
@@ -50,12 +59,20 @@ def generate(specialist: config.Specialist, teacher: config.Teacher, generate: c
             break
     if len(kept) < generate.rows:
         worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))
-        raise DataMistake("generate", f"{sum(fates.values())} candidates gave {len(kept)} of {generate.rows} rows ({worst})",
-                          "raise generate.candidates_per_row or ask for fewer rows")
+        raise DataMistake(
+            "generate",
+            f"{sum(fates.values())} candidates gave {len(kept)} of {generate.rows} rows ({worst})",
+            "raise generate.candidates_per_row or ask for fewer rows",
+        )
     write_examples(out / "examples.parquet", kept)
     refused = {reason: count for reason, count in sorted(fates.items()) if reason != "kept"}
     (out / "refused.json").write_text(json.dumps(refused, indent=1))
-    return {"candidates": sum(fates.values()), "rows": len(kept), "refused": sum(refused.values()), "refused_by": refused}
+    return {
+        "candidates": sum(fates.values()),
+        "rows": len(kept),
+        "refused": sum(refused.values()),
+        "refused_by": refused,
+    }
 
 
 def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, workers: int) -> Iterator[Shard]:
@@ -69,7 +86,7 @@ def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, w
         waiting = []
         for one in arguments[: workers + 1]:
             waiting.append(pool.submit(make_shard, *one))
-        for one in [*arguments[workers + 1:], *[None] * (workers + 1)]:
+        for one in [*arguments[workers + 1 :], *[None] * (workers + 1)]:
             if not waiting:
                 break
             yield waiting.pop(0).result()
@@ -79,6 +96,7 @@ def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, w
 
 def die_with_the_parent() -> None:
     """Ends this worker when its parent is gone, also when that was killed."""
+
     def watch() -> None:
         wait([parent_process().sentinel])
         os._exit(1)
@@ -92,8 +110,10 @@ def make_shard(name: str, ask: dict[str, Any], start: int, end: int, path: Path)
     if not path.exists():
         ask = ask | {"settings": task.typed(ask["settings"]), "side": "train"}
         write_jsonl(path, (candidate(task, index, ask) for index in range(start, end)))
-    return [(row["index"], Verdict(**row["verdict"]), Example(**row["example"]) if row["example"] else None)
-            for row in read_jsonl(path)]
+    return [
+        (row["index"], Verdict(**row["verdict"]), Example(**row["example"]) if row["example"] else None)
+        for row in read_jsonl(path)
+    ]
 
 
 def candidate(task: Specialist, index: int, ask: dict[str, Any]) -> dict[str, Any]:

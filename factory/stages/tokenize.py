@@ -29,8 +29,11 @@ def tokenize(kept: Made, tokenizer: Source, tokenize: config.Tokenize, *, out: P
             events("rows", done=number, total=len(rows))
     if overlong and tokenize.overlong == "refuse":
         longest = max(len(tokens.ids) for _, tokens in overlong)
-        raise DataMistake("tokenize.max_length", f"{len(overlong)} of {len(rows)} rows are over {tokenize.max_length} tokens",
-                          f"the longest has {longest}; raise it, or leave them out on record with tokenize.overlong=drop")
+        raise DataMistake(
+            "tokenize.max_length",
+            f"{len(overlong)} of {len(rows)} rows are over {tokenize.max_length} tokens",
+            f"the longest has {longest}; raise it, or leave them out on record with tokenize.overlong=drop",
+        )
     if not any(row.split == "train" for row, _ in fitting):
         raise DataMistake("tokenize", f"no row to train on is left of {len(rows)}", "raise tokenize.max_length")
     write(out / "tokens.parquet", fitting)
@@ -52,8 +55,11 @@ def write(path: Path, rows: list[tuple[Example, Tokens]]) -> None:
 
     ids = pa.list_(pa.int32())
     schema = pa.schema([("id", pa.string()), ("split", pa.string()), ("input_ids", ids), ("labels", ids)])
-    write_table(path, [{"id": row.id, "split": row.split, "input_ids": tokens.ids, "labels": tokens.labels}
-                       for row, tokens in rows], schema)
+    write_table(
+        path,
+        [{"id": row.id, "split": row.split, "input_ids": tokens.ids, "labels": tokens.labels} for row, tokens in rows],
+        schema,
+    )
 
 
 def write_overlong(path: Path, rows: list[tuple[Example, Tokens]]) -> None:
@@ -68,5 +74,13 @@ def counts(rows: list[Example], fitting: list[tuple[Example, Tokens]], overlong:
     """What the run prints: rows, tokens, and the share of tokens that is trained."""
     lengths = sorted(len(tokens.ids) for _, tokens in fitting)
     total, trained = sum(lengths), sum(tokens.trained for _, tokens in fitting)
-    return {"rows": len(rows), "fitting": len(fitting), "overlong": len(overlong), "tokens": total, "trained_tokens": trained,
-            "trained_share": round(trained / total, 4), "longest": lengths[-1], "median": lengths[len(lengths) // 2]}
+    return {
+        "rows": len(rows),
+        "fitting": len(fitting),
+        "overlong": len(overlong),
+        "tokens": total,
+        "trained_tokens": trained,
+        "trained_share": round(trained / total, 4),
+        "longest": lengths[-1],
+        "median": lengths[len(lengths) // 2],
+    }

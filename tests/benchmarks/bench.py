@@ -68,18 +68,34 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root, small = Path(folder), ["generate.rows=600", "train.steps=30", "train.checkpoint_every=1000"]
         make(small, "tokens", root)
-        ratio("generate with 2 workers", lambda: fresh([*small, "runtime.workers=2"], "examples", root),
-              "with 1", lambda: fresh([*small, "runtime.workers=1"], "examples", root))
+        ratio(
+            "generate with 2 workers",
+            lambda: fresh([*small, "runtime.workers=2"], "examples", root),
+            "with 1",
+            lambda: fresh([*small, "runtime.workers=1"], "examples", root),
+        )
         grouped, random = ([*small, f"train.group_by_length={value}"] for value in ("true", "false"))
-        ratio("train, rows grouped by length", lambda: fresh(grouped, "adapter", root),
-              "rows at random", lambda: fresh(random, "adapter", root))
+        ratio(
+            "train, rows grouped by length",
+            lambda: fresh(grouped, "adapter", root),
+            "rows at random",
+            lambda: fresh(random, "adapter", root),
+        )
         plain = [*small, "base.weights.quantisation.kind=none"]
-        ratio("train on the NF4 base", lambda: fresh(random, "adapter", root), "on the float32 base (LoRA)",
-              lambda: fresh(plain, "adapter", root))
+        ratio(
+            "train on the NF4 base",
+            lambda: fresh(random, "adapter", root),
+            "on the float32 base (LoRA)",
+            lambda: fresh(plain, "adapter", root),
+        )
         rows = read_examples(make(small, "examples", root).file("examples.parquet"))
         near, exact = config.NearDuplicate(threshold=0.9, permutations=128), config.ExactDuplicate()
-        ratio("near-duplicate filter", lambda: near_duplicate.check(rows, near, []),
-              "exact-duplicate filter (the floor: one hash a row)", lambda: exact_duplicate.check(rows, exact, []))
+        ratio(
+            "near-duplicate filter",
+            lambda: near_duplicate.check(rows, near, []),
+            "exact-duplicate filter (the floor: one hash a row)",
+            lambda: exact_duplicate.check(rows, exact, []),
+        )
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ import yaml
 from pydantic import BaseModel
 from typing_extensions import get_type_hints
 
-from factory import config
+from factory import groups as classes
 from factory.config import Config, FilterTable, Group, conf_dir, groups, load
 
 FILES = sorted(conf_dir().rglob("*.yaml"))
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
-MODELS = [kind for kind in vars(config).values() if inspect.isclass(kind) and issubclass(kind, Group)]
+MODELS = [kind for kind in vars(classes).values() if inspect.isclass(kind) and issubclass(kind, Group)]
 GIVEN = {"base=folder": ["base.weights.path=/some/model"]}  # what an option cannot know
 
 
@@ -99,13 +99,13 @@ def test_no_field_has_a_default(model: type[BaseModel]) -> None:
 
 def test_every_field_is_documented() -> None:
     """A `#:` comment on its line; fields that hold a whole class are documented there."""
-    lines = inspect.getsource(config).splitlines()
+    lines = inspect.getsource(classes).splitlines()
     tree = ast.parse("\n".join(lines))
     kinds = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "FilterTable"]
     fields = [node for kind in kinds for node in kind.body if isinstance(node, ast.AnnAssign)]
     bare = [ast.unparse(node) for node in fields if "#: " not in lines[node.lineno - 1]]
-    classes = {model.__name__ for model in MODELS}
-    assert [line for line in bare if line.split(": ")[1] not in classes] == []
+    names = {model.__name__ for model in MODELS}
+    assert [line for line in bare if line.split(": ")[1] not in names] == []
     assert len(fields) > 90
 
 

@@ -11,7 +11,7 @@ import pytest
 import factory
 
 LAYERS = (
-    {"store", "records", "rows", "config", "errors", "made_with"},
+    {"store", "records", "rows", "config", "groups", "errors", "made_with"},
     {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "pages"},
     {"stages"},
     {"pipeline", "exam", "forecast", "preview", "ask"},
@@ -55,8 +55,13 @@ def violations(tree: Mapping[str, str]) -> list[str]:
 def imported(source: str, tree: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
     """What a module imports, and whether it does so as soon as it is imported itself."""
     parsed = ast.parse(source)
-    late = {id(node) for scope in ast.walk(parsed) if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            or (isinstance(scope, ast.If) and "TYPE_CHECKING" in ast.unparse(scope.test)) for node in ast.walk(scope)}
+    late = {
+        id(node)
+        for scope in ast.walk(parsed)
+        if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        or (isinstance(scope, ast.If) and "TYPE_CHECKING" in ast.unparse(scope.test))
+        for node in ast.walk(scope)
+    }
     for node in ast.walk(parsed):
         if isinstance(node, ast.Import):
             yield from ((alias.name, id(node) not in late) for alias in node.names)
@@ -108,13 +113,26 @@ def test_the_factory_has_no_violation() -> None:
 def test_relative_imports_are_not_used() -> None:
     """They would be read past by the rules above."""
     tree = sources(Path(factory.__file__).parent)
-    assert [module for module, source in tree.items() for name, _ in imported(source, tree) if name.startswith(".")] == []
+    assert [
+        module for module, source in tree.items() for name, _ in imported(source, tree) if name.startswith(".")
+    ] == []
 
 
 BROKEN = {
-    "factory": "", "factory.cli": "", "factory.store": "", "factory.filters": "", "factory.base.pretrain": "", "factory.registry": "",
-    "factory.stages.train": "", "factory.stages.watch": "import transformers", "factory.records": "", "factory.pipeline": "",
-    "factory.specialists.sql": "", "factory.specialists.sql.draw": "", "factory.specialists.medical": "", "factory.models": "",
+    "factory": "",
+    "factory.cli": "",
+    "factory.store": "",
+    "factory.filters": "",
+    "factory.base.pretrain": "",
+    "factory.registry": "",
+    "factory.stages.train": "",
+    "factory.stages.watch": "import transformers",
+    "factory.records": "",
+    "factory.pipeline": "",
+    "factory.specialists.sql": "",
+    "factory.specialists.sql.draw": "",
+    "factory.specialists.medical": "",
+    "factory.models": "",
 }
 PLANTED = {
     ("factory.store", "from factory.stages.train import train"): "factory.stages.train: runs upwards",
@@ -122,11 +140,17 @@ PLANTED = {
     ("factory.models", "def f():\n    from factory import pipeline"): "factory.pipeline: runs upwards",
     ("factory.records", "import factory.models"): "factory.models: runs upwards",
     ("factory.pipeline", "from factory.cli import main"): "factory.cli: nothing imports the command line",
-    ("factory.stages.train", "from factory.base.pretrain import make"): "nothing but the command line imports how a base is made",
+    (
+        "factory.stages.train",
+        "from factory.base.pretrain import make",
+    ): "nothing but the command line imports how a base is made",
     ("factory.base.pretrain", "from factory.stages.train import train"): "making a base is no part of the data path",
     ("factory.stages.train", "import factory.specialists.sql"): "specialists are found by name",
     ("factory.specialists.sql.draw", "from factory.store import run"): "a specialist imports only its own folder",
-    ("factory.specialists.sql.draw", "from factory.specialists.medical import draw"): "a specialist imports only its own folder",
+    (
+        "factory.specialists.sql.draw",
+        "from factory.specialists.medical import draw",
+    ): "a specialist imports only its own folder",
     ("factory.models", "import torch"): "torch is heavy",
     ("factory.models", "import torch.nn as nn"): "torch.nn is heavy",
     ("factory.models", "from transformers import AutoModel"): "transformers is heavy",
@@ -137,10 +161,13 @@ PLANTED = {
     ("factory.helpers", "x = 1"): "stands in no layer",
 }
 FINE = {
-    ("factory.models", "def f():\n    import torch"), ("factory.models", "if TYPE_CHECKING:\n    import torch"),
-    ("factory.stages.train", "def f():\n    from factory.stages.watch import Watch"), ("factory.stages.train", "from factory import models"),
+    ("factory.models", "def f():\n    import torch"),
+    ("factory.models", "if TYPE_CHECKING:\n    import torch"),
+    ("factory.stages.train", "def f():\n    from factory.stages.watch import Watch"),
+    ("factory.stages.train", "from factory import models"),
     ("factory.specialists.sql.draw", "from factory.specialists.sql import patterns\nfrom factory.records import Score"),
-    ("factory.cli", "def f():\n    from factory.base.pretrain import make"), ("factory.__main__", "from factory.cli import main"),
+    ("factory.cli", "def f():\n    from factory.base.pretrain import make"),
+    ("factory.__main__", "from factory.cli import main"),
     ("factory.models", "import numpy"),
 }
 

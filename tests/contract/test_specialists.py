@@ -51,7 +51,9 @@ def test_gold_scores_one_and_every_corrupted_gold_less(name: str) -> None:
         corrupted = task.corrupt(task.state(**row.state))
         gold, *others = task.grade(row, [row.answer, *corrupted])
         wrong += [(row.id, "gold", gold.reason)] if gold.value != 1 else []
-        wrong += [(row.id, answer, "passes") for answer, score in zip(corrupted, others, strict=True) if score.value >= 1]
+        wrong += [
+            (row.id, answer, "passes") for answer, score in zip(corrupted, others, strict=True) if score.value >= 1
+        ]
         wrong += [(row.id, "", "has no corrupted gold")] if not corrupted else []
     assert wrong == []
 
@@ -70,7 +72,8 @@ def test_the_exam_is_the_one_that_was_frozen(name: str) -> None:
     pinned = json.loads((GOLDEN / "exams.json").read_text())
     assert pinned.get(name) == sha256(find(name).exam), (
         f"the exam of {name} is not the one that results hang on: restore it from git, "
-        "or pin a new one with `python tests/golden/pin.py --exams` and say so in the report")
+        "or pin a new one with `python tests/golden/pin.py --exams` and say so in the report"
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,10 +152,14 @@ def test_a_specialist_that_lacks_something_is_refused_by_name(in_sums_folder: Pa
 @pytest.fixture
 def factory(sums_folder: Path) -> Callable[..., str]:
     """The program as a person starts it, in the user's folder."""
+
     def program(*words: str) -> str:
-        done = subprocess.run([sys.executable, "-m", "factory", *words], cwd=sums_folder, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-m", "factory", *words], cwd=sums_folder, capture_output=True, text=True, timeout=120
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
     return program
 
 

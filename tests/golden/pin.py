@@ -26,16 +26,36 @@ def made(runs: Path) -> dict[str, Any]:
     from factory import config, pipeline, specialist
     from factory.rows import read_jsonl
 
-    asked = config.load(["profile=smoke", "base=tiny", f"runtime.runs={runs}", "runtime.workers=1", "runtime.threads=1",
-                         "runtime.device=cpu", "runtime.offline=true"])
+    asked = config.load(
+        [
+            "profile=smoke",
+            "base=tiny",
+            f"runtime.runs={runs}",
+            "runtime.workers=1",
+            "runtime.threads=1",
+            "runtime.device=cpu",
+            "runtime.offline=true",
+        ]
+    )
     steps = {step.made.stage: step for step, _ in pipeline.run(asked, "adapter", lambda *_, **__: None)}
-    stages = {name: {"version": steps[name].stage.version, "key": steps[name].made.key, "payload": steps[name].made.manifest["payload"]}
-              for name in BYTES}
+    stages = {
+        name: {
+            "version": steps[name].stage.version,
+            "key": steps[name].made.key,
+            "payload": steps[name].made.manifest["payload"],
+        }
+        for name in BYTES
+    }
     curve = list(read_jsonl(steps["adapter"].made.file("curve.jsonl")))
     task = specialist.find(asked.specialist.name)
-    return {"versions": {"specialists": {task.name: task.version}, "stages": stages,
-                         "made_with": {name: version(name) for name in LIBRARIES}},
-            "curve": [{name: point[name] for name in ("step", "loss", "eval_loss") if name in point} for point in curve]}
+    return {
+        "versions": {
+            "specialists": {task.name: task.version},
+            "stages": stages,
+            "made_with": {name: version(name) for name in LIBRARIES},
+        },
+        "curve": [{name: point[name] for name in ("step", "loss", "eval_loss") if name in point} for point in curve],
+    }
 
 
 def exams() -> dict[str, str]:

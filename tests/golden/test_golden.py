@@ -26,7 +26,9 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return PIN.made(tmp_path_factory.mktemp("runs"))
 
 
-def difference(stage: str, wanted: dict[str, Any], found: dict[str, Any], libraries: tuple[dict[str, str], dict[str, str]]) -> str:
+def difference(
+    stage: str, wanted: dict[str, Any], found: dict[str, Any], libraries: tuple[dict[str, str], dict[str, str]]
+) -> str:
     """What to do about a product that is not the pinned one, or nothing."""
     if found["version"] != wanted["version"]:
         return f"stage {stage} is version {found['version']}, pinned is {wanted['version']}: pin it with `make golden`"
@@ -34,8 +36,11 @@ def difference(stage: str, wanted: dict[str, Any], found: dict[str, Any], librar
         return f"{stage} is asked for otherwise than when it was pinned (conf, exam or tiny base changed): pin it with `make golden`"
     if found["payload"] == wanted["payload"]:
         return ""
-    others = [f"{name} {there[0]}, pinned with {there[1]}" for name in libraries[0]
-              if (there := (libraries[0][name], libraries[1].get(name)))[0] != there[1]]
+    others = [
+        f"{name} {there[0]}, pinned with {there[1]}"
+        for name in libraries[0]
+        if (there := (libraries[0][name], libraries[1].get(name)))[0] != there[1]
+    ]
     other = f" (or a library has: {', '.join(others)})" if others else ""
     return f"what stage {stage} makes has changed: raise its version and pin the new digest with `make golden`{other}"
 
@@ -56,7 +61,9 @@ def test_the_loss_curve_is_the_one_that_is_pinned(here: dict[str, Any]) -> None:
     wanted = PIN.pinned("curve")
     assert [set(point) for point in here["curve"]] == [set(point) for point in wanted]
     for point, was in zip(here["curve"], wanted, strict=True):
-        assert point == pytest.approx(was, rel=2e-2), "training has changed: raise the version of the stage `adapter` and run `make golden`"
+        assert point == pytest.approx(was, rel=2e-2), (
+            "training has changed: raise the version of the stage `adapter` and run `make golden`"
+        )
 
 
 def test_the_smoke_training_learns(here: dict[str, Any]) -> None:
@@ -64,9 +71,15 @@ def test_the_smoke_training_learns(here: dict[str, Any]) -> None:
     assert sum(losses[-3:]) / 3 < sum(losses[:3]) / 3
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    ({"payload": {"a": "2"}}, "what stage x makes has changed: raise its version"), ({"key": "l"}, "is asked for otherwise"),
-    ({"version": 2}, "stage x is version 2, pinned is 1"), ({}, "")])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"payload": {"a": "2"}}, "what stage x makes has changed: raise its version"),
+        ({"key": "l"}, "is asked for otherwise"),
+        ({"version": 2}, "stage x is version 2, pinned is 1"),
+        ({}, ""),
+    ],
+)
 def test_a_difference_says_what_to_do(change: dict[str, Any], said: str) -> None:
     pinned = {"version": 1, "key": "k", "payload": {"a": "1"}}
     why = difference("x", pinned, {**pinned, **change}, ({"pyarrow": "2"}, {"pyarrow": "2"}))

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 STAGES = ("examples", "kept", "tokens", "adapter", "report")
-WORDS = ("base=tiny", "profile=smoke", "runtime.threads=1")
+WORDS = ("base=tiny", "profile=smoke", "train.log_every=4", "runtime.threads=1")
+"""As in the drill: log lines and checkpoints on different steps."""
 WALL = '''
 """Loaded by every Python that finds it on its path: writes down and refuses what would leave this machine."""
 
@@ -74,11 +75,18 @@ class Done:
 class Running:
     """A factory at work."""
 
-    def __init__(self, words: Sequence[str], folder: Path, environment: Mapping[str, str], before: Sequence[str]) -> None:
+    def __init__(
+        self, words: Sequence[str], folder: Path, environment: Mapping[str, str], before: Sequence[str]
+    ) -> None:
         self.files = [folder / f"{name}-{time.monotonic_ns()}" for name in ("out", "err")]
         with self.files[0].open("w") as out, self.files[1].open("w") as err:
-            self.process = subprocess.Popen([*before, sys.executable, "-m", "factory", *words], stdout=out, stderr=err,
-                                            stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+            self.process = subprocess.Popen(
+                [*before, sys.executable, "-m", "factory", *words],
+                stdout=out,
+                stderr=err,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
+            )
 
     def waits_for(self, there: Callable[[], bool], seconds: float = 120) -> None:
         """Returns once something is there, while the factory still runs."""
@@ -128,8 +136,9 @@ def payload_of(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def payload() -> Callable[[Path, str], dict[str, str]]:
     """The payload of the only product of a stage in a runs folder."""
+
     def read(runs: Path, stage: str) -> dict[str, str]:
-        folder, = (runs / "sql").glob(f"{stage}-*")
+        (folder,) = (runs / "sql").glob(f"{stage}-*")
         return payload_of(folder)
 
     return read
@@ -154,7 +163,8 @@ def wall(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("wall")
     (folder / "sitecustomize.py").write_text(WALL)
     online = dict.fromkeys(("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"), "0")
-    return {**online, "PYTHONPATH": str(folder), "WALL_NOTES": str(folder / "notes")}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {**online, "PYTHONPATH": path, "WALL_NOTES": str(folder / "notes")}
 
 
 @pytest.fixture(scope="session")
@@ -170,9 +180,10 @@ def full(factory: Factory, wall: dict[str, str], tmp_path_factory: pytest.TempPa
 @pytest.fixture
 def beside(full: Full, tmp_path: Path) -> Callable[[str], tuple[Path, tuple[str, ...]]]:
     """A fresh runs folder with copies of the shared run's products up to one, and the words to use it."""
+
     def copy(until: str) -> tuple[Path, tuple[str, ...]]:
         runs = tmp_path / "runs"
-        for stage in STAGES[:STAGES.index(until) + 1]:
+        for stage in STAGES[: STAGES.index(until) + 1]:
             shutil.copytree(full.product(stage), runs / "sql" / full.product(stage).name)
         return runs, (*WORDS, "runtime.workers=1", f"runtime.runs={runs}")
 

@@ -48,7 +48,7 @@ def test_the_gate_refuses_a_base_of_random_weights_on_one_line(full) -> None:
 
 
 def test_the_version_carries_its_evidence(full) -> None:
-    version, = versions(full.words)
+    (version,) = versions(full.words)
     assert version.tags["validation_status"] == "failed" and version.tags["base"] == "tiny"
     assert {f"{stage}_key" for stage in STAGES} <= version.tags.keys()
     assert version.tags["adapter_key"].startswith(full.product("adapter").name.removeprefix("adapter-"))
@@ -58,7 +58,9 @@ def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
     before = times(full.runs)
     done = factory("run", *full.words)
     assert done.code == 4 and times(full.runs) == before
-    assert [line.split()[1] for line in done.out.splitlines() if line.split()[:1] and line.split()[0] in STAGES] == ["found"] * 5
+    assert [line.split()[1] for line in done.out.splitlines() if line.split()[:1] and line.split()[0] in STAGES] == [
+        "found"
+    ] * 5
     assert "registered found  factory.sql.tiny version 1" in done.out
     assert len(versions(full.words)) == 1
     assert done.cpu < 5, f"{done.cpu:.1f} CPU-seconds to do nothing"
@@ -67,22 +69,27 @@ def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
 # --- what a change redoes ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("override", "redone"), [
-    ("generate.rows=121", "examples"),
-    ("filter.near_duplicate.threshold=0.8", "kept"),
-    ("~filter.near_duplicate", "kept"),
-    ("tokenize.max_length=500", "tokens"),
-    ("train.learning_rate=1e-3", "adapter"),
-    ("base.weights.quantisation.double=false", "adapter"),
-    ("evaluate.rows=20", "report"),
-    ("seed=1", "examples"),
-    ("runtime.workers=2", None),
-    ("runtime.threads=1", None),
-    ("runtime.device=cpu", None),
-    ("registry.gate.min_rows=1", None),
-])
+@pytest.mark.parametrize(
+    ("override", "redone"),
+    [
+        ("generate.rows=121", "examples"),
+        ("filter.near_duplicate.threshold=0.8", "kept"),
+        ("~filter.near_duplicate", "kept"),
+        ("tokenize.max_length=500", "tokens"),
+        ("train.learning_rate=1e-3", "adapter"),
+        ("base.weights.quantisation.double=false", "adapter"),
+        ("evaluate.rows=20", "report"),
+        ("seed=1", "examples"),
+        ("runtime.workers=2", None),
+        ("runtime.threads=1", None),
+        ("runtime.device=cpu", None),
+        ("registry.gate.min_rows=1", None),
+    ],
+)
 def test_a_change_redoes_its_stage_and_what_follows(override: str, redone: str | None) -> None:
-    before, after = ([step.made.key for step in pipeline.steps(config.load([*SMOKE, *more]))] for more in ((), (override,)))
+    before, after = (
+        [step.made.key for step in pipeline.steps(config.load([*SMOKE, *more]))] for more in ((), (override,))
+    )
     first = STAGES.index(redone) if redone else len(STAGES)
     assert [a == b for a, b in zip(before, after, strict=True)] == [True] * first + [False] * (len(STAGES) - first)
 
@@ -101,7 +108,11 @@ def test_the_same_run_from_nothing_gives_the_same_bytes(full, factory, payload, 
 def test_another_seed_gives_other_bytes(full, factory, payload, tmp_path: Path) -> None:
     words = (*full.words, f"runtime.runs={tmp_path}", "seed=1", "train.steps=6")
     assert factory("train", *words).code == 0
-    for stage, name in (("examples", "examples.parquet"), ("tokens", "tokens.parquet"), ("adapter", "adapter/adapter_model.safetensors")):
+    for stage, name in (
+        ("examples", "examples.parquet"),
+        ("tokens", "tokens.parquet"),
+        ("adapter", "adapter/adapter_model.safetensors"),
+    ):
         assert payload(tmp_path, stage)[name] != full.payload(stage)[name]
 
 
@@ -134,7 +145,9 @@ def test_of_two_runs_on_one_folder_one_gives_way(full, start, factory, beside, p
 
 
 @pytest.mark.parametrize(("verb", "until", "tight"), [("generate", None, "40k"), ("train", "tokens", "700k")])
-def test_a_full_disk_costs_nothing_but_the_wait(verb: str, until: str | None, tight: str, full, start, beside, payload, tmp_path: Path) -> None:
+def test_a_full_disk_costs_nothing_but_the_wait(
+    verb: str, until: str | None, tight: str, full, start, beside, payload, tmp_path: Path
+) -> None:
     """On a real file system without room, in a mount namespace of its own; then it grows."""
     words = beside(until)[1] if until else (*full.words, "runtime.workers=1")
     runs, kept = tmp_path / "small", tmp_path / "kept"
@@ -144,7 +157,12 @@ def test_a_full_disk_costs_nothing_but_the_wait(verb: str, until: str | None, ti
         mount -o remount,size=100m {runs}
         "$@"; code=$?; cp -r {runs} {kept}; exit $code"""
     runs.mkdir()
-    done = start(verb, *words, f"runtime.runs={runs}", before=["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]).done()
+    done = start(
+        verb,
+        *words,
+        f"runtime.runs={runs}",
+        before=["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"],
+    ).done()
     if "unshare" in done.err or done.code == 77:
         pytest.skip(f"no mount namespaces for this user: {done.err}")
     complaint, first = done.err.splitlines()
@@ -190,12 +208,17 @@ def test_a_server_that_is_away_is_one_line(full, factory, beside) -> None:
 
 
 def test_an_adapter_is_refused_on_another_recipe(full, chosen: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["ask", *full.words, f"registry.alias={chosen}", "base.weights.quantisation.double=false", "How many?"]) == 2
-    line, = capsys.readouterr().err.splitlines()
+    assert (
+        main(["ask", *full.words, f"registry.alias={chosen}", "base.weights.quantisation.double=false", "How many?"])
+        == 2
+    )
+    (line,) = capsys.readouterr().err.splitlines()
     assert ", quantisation: trained on " in line and "load the base it was trained on" in line
 
 
-def test_an_adapter_is_refused_on_another_base(full, chosen: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_adapter_is_refused_on_another_base(
+    full, chosen: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same name, the same tokenizer, other weights."""
     other = tmp_path / "other"
     shutil.copytree(config.data_dir() / "base" / "tiny", other)
@@ -203,5 +226,5 @@ def test_an_adapter_is_refused_on_another_base(full, chosen: str, tmp_path: Path
     weights[-1] ^= 1
     (other / "model.safetensors").write_bytes(weights)
     assert main(["ask", *full.words, f"registry.alias={chosen}", f"base.weights.path={other}", "How many?"]) == 2
-    line, = capsys.readouterr().err.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert ", base_weights: trained on " in line

@@ -26,6 +26,8 @@ def test_the_wall_notices_and_refuses(wall: dict[str, str], tmp_path: Path) -> N
         if len(sys.argv) == 1: subprocess.run([sys.executable, __file__, "again"], check=True)"""
     (tmp_path / "code.py").write_text(code)
     notes = tmp_path / "notes"
-    subprocess.run([sys.executable, tmp_path / "code.py"], check=True, env={**os.environ, **wall, "WALL_NOTES": str(notes)})
+    subprocess.run(
+        [sys.executable, tmp_path / "code.py"], check=True, env={**os.environ, **wall, "WALL_NOTES": str(notes)}
+    )
     said = notes.read_text().splitlines()
     assert len(said) == 4 and len(set(said)) == 2

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from factory import config, registry
+from factory.rows import read_table
 
 SCRIPT = """
 import sys, torch
@@ -20,15 +21,22 @@ prompt = words.apply_chat_template([{"role": "user", "content": question}], add_
 said = model.generate(**prompt, max_new_tokens=24, do_sample=False)
 print(words.decode(said[0, prompt["input_ids"].shape[1]:], skip_special_tokens=True).strip())
 """
-QUESTION = "CREATE TABLE songs (title TEXT, year INTEGER)\n\nHow many songs are there?"
 
 
 def test_a_plain_script_gives_the_answer_of_the_factory(full, chosen: str, factory, tmp_path: Path) -> None:
+    """On a question that base and adapter answer differently, so that a script without the adapter would fail."""
+    asked = next(
+        row
+        for row in read_table(full.product("report") / "answers.parquet")
+        if row["base_answer"] != row["adapter_answer"]
+    )
     settings = config.load(full.words).registry
     adapter, _ = registry.fetch(settings, chosen, tmp_path)
     base = config.data_dir() / "base" / "tiny"
-    plain = subprocess.run([sys.executable, "-c", SCRIPT, base, adapter, QUESTION], capture_output=True, text=True, check=True)
-    asked = factory("ask", *full.words, f"registry.alias={chosen}", QUESTION)
-    assert asked.code == 0 and len(asked.out.strip()) > 0
-    assert asked.out == plain.stdout
-    assert asked.complaint == "factory: cut at evaluate.max_new_tokens=24: the answer did not end by itself"
+    plain = subprocess.run(
+        [sys.executable, "-c", SCRIPT, base, adapter, asked["prompt"]], capture_output=True, text=True, check=True
+    )
+    ours = factory("ask", *full.words, f"registry.alias={chosen}", asked["prompt"])
+    assert ours.code == 0 and ours.out == plain.stdout
+    assert ours.out.strip() == asked["adapter_answer"]
+    assert ours.complaint == "factory: cut at evaluate.max_new_tokens=24: the answer did not end by itself"

@@ -13,12 +13,33 @@ from factory.config import Balance, Contamination, ExactDuplicate, FilterTable, 
 from factory.records import Example, Verdict
 from factory.stages.filter import split
 
-NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen".split()
+NUMBERS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+]
 NEAR = NearDuplicate(threshold=0.9, permutations=128)
 
 
 def row(name: str, prompt: str, answer: str = "", family: str = "library", **tags: str) -> Example:
-    return Example(id=name, messages=({"role": "user", "content": prompt},), answer=answer, state=None, family=family, tags=tags)
+    return Example(
+        id=name, messages=({"role": "user", "content": prompt},), answer=answer, state=None, family=family, tags=tags
+    )
 
 
 def dropped(name: str, settings: Any, rows: Sequence[Example], exam: Sequence[Example] = ()) -> dict[str, Verdict]:
@@ -36,9 +57,16 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
     assert all(callable(filters.find(name)) for name in there)
 
 
-@pytest.mark.parametrize(("name", "settings"), [
-    ("length", Length(max_characters=9)), ("exact_duplicate", ExactDuplicate()), ("balance", Balance(cap=1)),
-    ("near_duplicate", NEAR), ("contamination", Contamination(ngram=3, threshold=0.5))])
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("length", Length(max_characters=9)),
+        ("exact_duplicate", ExactDuplicate()),
+        ("balance", Balance(cap=1)),
+        ("near_duplicate", NEAR),
+        ("contamination", Contamination(ngram=3, threshold=0.5)),
+    ],
+)
 def test_no_rows_drop_nothing(name: str, settings: Any) -> None:
     assert dropped(name, settings, []) == {}
 
@@ -49,13 +77,24 @@ def test_length_drops_what_is_one_character_too_long() -> None:
 
 
 def test_exact_duplicate_drops_the_later_of_two_that_differ_by_case_and_spacing() -> None:
-    rows = [row("a", "Count  the\nBooks", "SELECT 1"), row("b", "count the books", "select  1"), row("c", "count the books", "SELECT 2"),
-            row("d", "ﬁnd", "x"), row("e", "find", "x")]
+    rows = [
+        row("a", "Count  the\nBooks", "SELECT 1"),
+        row("b", "count the books", "select  1"),
+        row("c", "count the books", "SELECT 2"),
+        row("d", "ﬁnd", "x"),
+        row("e", "find", "x"),
+    ]
     assert dropped("exact_duplicate", ExactDuplicate(), rows) == dict.fromkeys("be", Verdict.drop("said before"))
 
 
 def test_balance_keeps_the_first_rows_of_a_kind_and_all_without_one() -> None:
-    rows = [row("a", "1", balance="k"), row("b", "2", balance="k"), row("c", "3", balance="k"), row("d", "4", balance="l"), row("e", "5")]
+    rows = [
+        row("a", "1", balance="k"),
+        row("b", "2", balance="k"),
+        row("c", "3", balance="k"),
+        row("d", "4", balance="l"),
+        row("e", "5"),
+    ]
     assert dropped("balance", Balance(cap=2), rows) == {"c": Verdict.drop("its kind is full", 2)}
 
 
@@ -68,9 +107,10 @@ def test_near_duplicate_finds_a_planted_pair_with_its_similarity() -> None:
 
 def test_near_duplicate_keeps_rows_that_differ_by_a_number_and_stay_below_the_threshold() -> None:
     """A number in the middle changes three of n - 2 three-grams: (n - 5) / (n + 1), 0.9 from n = 59 words on."""
+
     def pair(words: int) -> list[Example]:
         parts = text(words, "w").split()
-        return [row("a", " ".join(parts)), row("b", " ".join([*parts[: words // 2], "1984", *parts[words // 2 + 1:]]))]
+        return [row("a", " ".join(parts)), row("b", " ".join([*parts[: words // 2], "1984", *parts[words // 2 + 1 :]]))]
 
     assert dropped("near_duplicate", NEAR, pair(30)) == {}
     assert dropped("near_duplicate", NEAR, pair(58)) == {}
@@ -81,7 +121,9 @@ def test_near_duplicate_keeps_the_first_of_many_and_does_not_chain() -> None:
     """b nears a and c nears b, but c is too far from a: b goes, and c stays, because what it repeats is gone."""
     parts = text(100, "w").split()
     a, b, c = parts, [*parts[:96], *"abcd"], [*"efgh", *parts[4:96], *"abcd"]
-    assert set(dropped("near_duplicate", NEAR, [row("a", " ".join(a)), row("b", " ".join(b)), row("c", " ".join(c))])) == {"b"}
+    assert set(
+        dropped("near_duplicate", NEAR, [row("a", " ".join(a)), row("b", " ".join(b)), row("c", " ".join(c))])
+    ) == {"b"}
     assert set(dropped("near_duplicate", NEAR, [row(name, " ".join(a)) for name in "xyz"])) == {"y", "z"}
 
 
@@ -92,12 +134,23 @@ def test_near_duplicate_gives_the_same_verdicts_every_time() -> None:
 
 def test_near_duplicate_finds_nearly_all_planted_pairs() -> None:
     """At similarity 0.92 and 32 bands of 4, a pair is missed with chance (1 - 0.92**4)**32 < 1e-17."""
-    rows = [row(f"{i}{side}", text(75, f"w{i}x") + end) for i in range(40) for side, end in (("a", ""), ("b", " and more words"))]
+    rows = [
+        row(f"{i}{side}", text(75, f"w{i}x") + end)
+        for i in range(40)
+        for side, end in (("a", ""), ("b", " and more words"))
+    ]
     found = dropped("near_duplicate", NEAR, rows)
     assert set(found) == {f"{i}b" for i in range(40)}
 
 
-EXAM = [row("exam", "How many lighthouse keepers are there in the northern harbour", "SELECT count ( * ) FROM keeper", "lighthouse")]
+EXAM = [
+    row(
+        "exam",
+        "How many lighthouse keepers are there in the northern harbour",
+        "SELECT count ( * ) FROM keeper",
+        "lighthouse",
+    )
+]
 SETTINGS = Contamination(ngram=4, threshold=0.5)
 
 
@@ -146,6 +199,8 @@ def test_a_split_takes_whole_families_and_about_its_share() -> None:
 
 def test_a_split_does_not_depend_on_the_order_of_rows() -> None:
     rows = [row(f"{family}{i}", "x", family=family) for family in NUMBERS for i in range(3)]
+
     def dev(done: list[Example]) -> set[str]:
         return {one.family for one in done if one.split == "dev"}
+
     assert dev(split(rows, 0.2)) == dev(split(rows[::-1], 0.2)) != set()

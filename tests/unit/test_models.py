@@ -35,7 +35,10 @@ def adapter(tmp_path: Path) -> Path:
 
 
 def shape(folder: Path, lora_a: tuple[int, int], name: str = "lora_A") -> None:
-    save_file({name: np.zeros(lora_a, np.float32), "lora_B": np.zeros((3, 2), np.float32)}, folder / "adapter_model.safetensors")
+    save_file(
+        {name: np.zeros(lora_a, np.float32), "lora_B": np.zeros((3, 2), np.float32)},
+        folder / "adapter_model.safetensors",
+    )
 
 
 OTHERS = {
@@ -54,17 +57,21 @@ def test_a_mismatch_names_the_field_and_both_sides(adapter: Path, field: str) ->
     with pytest.raises(ContractMismatch) as caught:
         models.check_contract(adapter, OTHERS[field])
     assert caught.value.where == f"adapter {adapter}, {field}"
-    assert models.short(offered()[field]) in caught.value.what and models.short(OTHERS[field][field]) in caught.value.what
+    assert (
+        models.short(offered()[field]) in caught.value.what and models.short(OTHERS[field][field]) in caught.value.what
+    )
     assert caught.value.exit_code == 2
 
 
 def test_a_finer_difference_of_the_quantisation_counts(adapter: Path) -> None:
-    with pytest.raises(ContractMismatch, match="quantisation: trained on .*\"double\": true.*offered .*\"double\": false"):
+    with pytest.raises(ContractMismatch, match='quantisation: trained on .*"double": true.*offered .*"double": false'):
         models.check_contract(adapter, offered(WEIGHTS, TOKENIZER, "base.weights.quantisation.double=false"))
 
 
 @pytest.mark.parametrize(("lora_a", "name", "said"), [((4, 3), "lora_A", "lora_A"), ((2, 3), "lora_X", "lora_A")])
-def test_weights_of_another_shape_or_name_are_refused(adapter: Path, lora_a: tuple[int, int], name: str, said: str) -> None:
+def test_weights_of_another_shape_or_name_are_refused(
+    adapter: Path, lora_a: tuple[int, int], name: str, said: str
+) -> None:
     shape(adapter, lora_a, name)
     with pytest.raises(ContractMismatch, match=f"shapes: the weights are not those of the contract: {said}"):
         models.check_contract(adapter, offered())
@@ -100,13 +107,24 @@ def digests(folder: Path) -> tuple[str, str]:
     return models.tokenizer_source(base).digest, models.weights_source(base).digest
 
 
-@pytest.mark.parametrize(("name", "changed"), [
-    ("chat_template.jinja", (True, False)), ("tokenizer.json", (True, False)), ("config.json", (False, True)),
-    ("model.safetensors", (False, True)), ("README.md", (False, False))])
-def test_a_changed_file_changes_the_digest_of_what_it_belongs_to(tmp_path: Path, name: str, changed: tuple[bool, bool]) -> None:
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("chat_template.jinja", (True, False)),
+        ("tokenizer.json", (True, False)),
+        ("config.json", (False, True)),
+        ("model.safetensors", (False, True)),
+        ("README.md", (False, False)),
+    ],
+)
+def test_a_changed_file_changes_the_digest_of_what_it_belongs_to(
+    tmp_path: Path, name: str, changed: tuple[bool, bool]
+) -> None:
     folder = copied(tmp_path)
     before = digests(folder)
-    assert before == (models.tokenizer_source(asked().base).digest, models.weights_source(asked().base).digest), "the place does not count"
+    assert before == (models.tokenizer_source(asked().base).digest, models.weights_source(asked().base).digest), (
+        "the place does not count"
+    )
     with (folder / name).open("ab") as file:
         file.write(b" ")
     assert tuple(a != b for a, b in zip(before, digests(folder), strict=True)) == changed

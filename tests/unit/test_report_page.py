@@ -15,28 +15,86 @@ FAR = {"value": 0.375, "low": -0.125, "high": 0.8}
 
 def compared(rows: int, base: float, adapter: float, difference: dict[str, float]) -> dict[str, Any]:
     """Figures over some rows, shaped as the stage evaluate makes them."""
-    return {"rows": rows, "base": {"value": base, "low": base - 0.031, "high": base + 0.042}, "difference": difference,
-            "adapter": {"value": adapter, "low": adapter - 0.023, "high": adapter + 0.017},
-            "mcnemar": {"gained": 173, "lost": 19, "p": 3.25e-31}}
+    return {
+        "rows": rows,
+        "base": {"value": base, "low": base - 0.031, "high": base + 0.042},
+        "difference": difference,
+        "adapter": {"value": adapter, "low": adapter - 0.023, "high": adapter + 0.017},
+        "mcnemar": {"gained": 173, "lost": 19, "p": 3.25e-31},
+    }
 
 
 REPORT = compared(1412, 0.287, 0.613, {"value": 0.326, "low": 0.274, "high": 0.371}) | {
-    "families": 57, "confidence": 0.95, "exam": "e5a1", "alive": 7.3125,
-    "cuts": {"difficulty": {"easy": compared(1404, 0.412, 0.843, {"value": 0.431, "low": 0.402, "high": 0.459}),
-                            "hard": compared(8, 0.125, 0.5, FAR)}},
-    "stopped": {"base": 1377, "adapter": 1411}, "tokens": {"base": 98711, "adapter": 45213},
-    "wrong_because": {"base": {"wrong rows": 611, "refused": 396}, "adapter": {"wrong rows": 540, "too many steps": 7}}}
-CURVE = [{"step": 10, "loss": 2.125, "learning_rate": 2e-4, "grad_norm": 1.75}, {"step": 20, "loss": 0.8125},
-         {"step": 20, "eval_loss": 0.9375}, {"step": 30, "loss": float("nan")}]
-SAMPLE = {"id": "row-7", "prompt": "CREATE TABLE a & b;\n\nWho?", "gold": "SELECT 1 < 2",
-          "base_answer": "<script>alert(1)</script>", "base_score": 0.0, "base_reason": "refused: no such table",
-          "base_tokens": 64, "base_stopped": False,
-          "adapter_answer": "", "adapter_score": 1.0, "adapter_reason": "", "adapter_tokens": 11, "adapter_stopped": True}
-FIGURES = ["sql: adapter against base", "28.7 %", "61.3 %", "+32.6", "95 % interval +27.4 to +37.1", "gained 173", "lost 19",
-           "3.25e-31", "1\u202f412", "57 families", "41.2 %", "84.3 %", "+43.1", "+40.2 to +45.9", "−12.5 to +80.0", "12.5 %",
-           "611", "396", "540", "too many steps", "1\u202f377 of 1\u202f412", "98\u202f711", "45\u202f213", "7.3125",
-           "2.125 at first", "Eval loss 0.9375", "not a finite number: 1.", "refused: no such table", "✗ wrong", "✓ right",
-           "SELECT 1 &lt; 2", "a &amp; b;\n\nWho?", "cut off at the limit"]
+    "families": 57,
+    "confidence": 0.95,
+    "exam": "e5a1",
+    "alive": 7.3125,
+    "cuts": {
+        "difficulty": {
+            "easy": compared(1404, 0.412, 0.843, {"value": 0.431, "low": 0.402, "high": 0.459}),
+            "hard": compared(8, 0.125, 0.5, FAR),
+        }
+    },
+    "stopped": {"base": 1377, "adapter": 1411},
+    "tokens": {"base": 98711, "adapter": 45213},
+    "wrong_because": {"base": {"wrong rows": 611, "refused": 396}, "adapter": {"wrong rows": 540, "too many steps": 7}},
+}
+CURVE = [
+    {"step": 10, "loss": 2.125, "learning_rate": 2e-4, "grad_norm": 1.75},
+    {"step": 20, "loss": 0.8125},
+    {"step": 20, "eval_loss": 0.9375},
+    {"step": 30, "loss": float("nan")},
+]
+SAMPLE = {
+    "id": "row-7",
+    "prompt": "CREATE TABLE a & b;\n\nWho?",
+    "gold": "SELECT 1 < 2",
+    "base_answer": "<script>alert(1)</script>",
+    "base_score": 0.0,
+    "base_reason": "refused: no such table",
+    "base_tokens": 64,
+    "base_stopped": False,
+    "adapter_answer": "",
+    "adapter_score": 1.0,
+    "adapter_reason": "",
+    "adapter_tokens": 11,
+    "adapter_stopped": True,
+}
+FIGURES = [
+    "sql: adapter against base",
+    "28.7 %",
+    "61.3 %",
+    "+32.6",
+    "95 % interval +27.4 to +37.1",
+    "gained 173",
+    "lost 19",
+    "3.25e-31",
+    "1\u202f412",
+    "57 families",
+    "41.2 %",
+    "84.3 %",
+    "+43.1",
+    "+40.2 to +45.9",
+    "−12.5 to +80.0",
+    "12.5 %",
+    "611",
+    "396",
+    "540",
+    "too many steps",
+    "1\u202f377 of 1\u202f412",
+    "98\u202f711",
+    "45\u202f213",
+    "7.3125",
+    "2.125 at first",
+    "Eval loss 0.9375",
+    "not a finite number: 1.",
+    "refused: no such table",
+    "✗ wrong",
+    "✓ right",
+    "SELECT 1 &lt; 2",
+    "a &amp; b;\n\nWho?",
+    "cut off at the limit",
+]
 
 
 class Tags(HTMLParser):
@@ -100,7 +158,9 @@ def test_interval_without_width_is_marked() -> None:
     assert "+0.0 to +0.0 †" in page("sql", REPORT | {"cuts": cuts}, CURVE, [])
 
 
-@pytest.mark.parametrize("numbers", [[0.0], [5.0], [-3.0], [1, 1], [0.0, 1e-9], [1, 2], [0.4, 2.13], [-12.5, 80.0], [1, 100000]])
+@pytest.mark.parametrize(
+    "numbers", [[0.0], [5.0], [-3.0], [1, 1], [0.0, 1e-9], [1, 2], [0.4, 2.13], [-12.5, 80.0], [1, 100000]]
+)
 def test_axis_holds_its_numbers_between_round_ticks(numbers: list[float]) -> None:
     made = axis(numbers, 0, 100)
     assert all(-0.1 <= made.at(number) <= 100.1 for number in numbers)

@@ -9,8 +9,16 @@ import pytest
 from factory.records import Example
 from factory.rows import read_exam, read_examples, read_jsonl, read_table, write_examples, write_jsonl
 
-ROW = Example(id="0a", messages=({"role": "user", "content": "Où?\n'x'"},), answer="SELECT 1", state={"a": [1, None, 2.5]},
-              family="library", tags={"balance": "b"}, provenance={"renderings": ["list.0"]}, split="dev")
+ROW = Example(
+    id="0a",
+    messages=({"role": "user", "content": "Où?\n'x'"},),
+    answer="SELECT 1",
+    state={"a": [1, None, 2.5]},
+    family="library",
+    tags={"balance": "b"},
+    provenance={"renderings": ["list.0"]},
+    split="dev",
+)
 BARE = Example(id="0b", messages=({"role": "user", "content": ""},), answer="", state=None, family="outside")
 
 
@@ -33,8 +41,11 @@ def test_no_rows_are_a_file_with_the_same_columns(tmp_path: Path) -> None:
 
 
 def test_drops_carry_check_reason_and_number(tmp_path: Path) -> None:
-    write_examples(tmp_path / "dropped.parquet", [ROW, BARE],
-                   [{"check": "length", "reason": "too long", "number": 9}, {"check": "x", "reason": "y", "number": None}])
+    write_examples(
+        tmp_path / "dropped.parquet",
+        [ROW, BARE],
+        [{"check": "length", "reason": "too long", "number": 9}, {"check": "x", "reason": "y", "number": None}],
+    )
     first, second = read_table(tmp_path / "dropped.parquet")
     assert (first["check"], first["reason"], first["number"], second["number"]) == ("length", "too long", 9.0, None)
     assert read_examples(tmp_path / "dropped.parquet") == [as_read(ROW), as_read(BARE)]

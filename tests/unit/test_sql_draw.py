@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 from factory.config import load
+from factory.errors import DataMistake
 from factory.specialist import Inapplicable, find
 from factory.specialists.sql.draw import Settings, abbreviated, draw, draw_schema, fill, identifier
 from factory.specialists.sql.families import families, field
 from factory.specialists.sql.patterns import PATTERNS, names
 from factory.specialists.sql.state import State
-from factory.errors import DataMistake
 
 STREAMS = 600
 
@@ -42,7 +42,9 @@ def filled(state: State) -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:")
     for table in state.database.tables:
         connection.execute(f'CREATE TABLE "{table.name}" ({", ".join(f"{c.name} {c.type}" for c in table.columns)})')
-        connection.executemany(f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(table.columns))})', state.rows[table.name])
+        connection.executemany(
+            f'INSERT INTO "{table.name}" VALUES ({", ".join("?" * len(table.columns))})', state.rows[table.name]
+        )
     return connection
 
 
@@ -75,7 +77,9 @@ def test_training_draws_no_held_out_pattern_and_the_exam_draws_them_all() -> Non
 
 
 def test_every_other_pattern_is_drawn_in_training() -> None:
-    assert {state.pattern for state in states("train")} == {name for name, pattern in PATTERNS.items() if not pattern.held_out}
+    assert {state.pattern for state in states("train")} == {
+        name for name, pattern in PATTERNS.items() if not pattern.held_out
+    }
 
 
 def test_a_state_says_the_difficulty_of_its_pattern() -> None:
@@ -94,7 +98,9 @@ def test_difficulties_and_wordings_come_in_the_shares_asked_for() -> None:
 
 def test_names_are_written_in_the_style_of_the_wording() -> None:
     for state in states("train"):
-        identifiers = [name for table in state.database.tables for name in (table.name, *(c.name for c in table.columns))]
+        identifiers = [
+            name for table in state.database.tables for name in (table.name, *(c.name for c in table.columns))
+        ]
         if state.wording == "joined":
             assert not any("_" in name for name in identifiers)
         if state.wording == "abbreviated":
@@ -102,13 +108,25 @@ def test_names_are_written_in_the_style_of_the_wording() -> None:
         assert all(name == name.lower() and name.isidentifier() for name in identifiers)
 
 
-@pytest.mark.parametrize(("word", "short"), [("birth", "brth"), ("year", "yr"), ("id", "id"), ("age", "age"), ("opening", "opnn"),
-                                             ("author", "athr"), ("title", "ttl")])
+@pytest.mark.parametrize(
+    ("word", "short"),
+    [
+        ("birth", "brth"),
+        ("year", "yr"),
+        ("id", "id"),
+        ("age", "age"),
+        ("opening", "opnn"),
+        ("author", "athr"),
+        ("title", "ttl"),
+    ],
+)
 def test_abbreviations(word: str, short: str) -> None:
     assert abbreviated(word) == short
 
 
-@pytest.mark.parametrize(("style", "name"), [("snake", "birth_year"), ("joined", "birthyear"), ("abbreviated", "brth_yr")])
+@pytest.mark.parametrize(
+    ("style", "name"), [("snake", "birth_year"), ("joined", "birthyear"), ("abbreviated", "brth_yr")]
+)
 def test_identifiers(style: str, name: str) -> None:
     assert identifier("birth year", style) == name
     assert identifier("birth-year", style) == name
@@ -137,7 +155,9 @@ def test_only_nullable_columns_hold_nulls_and_keys_count_from_one() -> None:
 
 
 def test_a_perturbed_copy_holds_the_constants_and_their_neighbours() -> None:
-    state = next(s for s in states("train") if any(c.kind == "integer" and not c.nullable for c in s.database.tables[0].columns))
+    state = next(
+        s for s in states("train") if any(c.kind == "integer" and not c.nullable for c in s.database.tables[0].columns)
+    )
     table = state.database.tables[0]
     position = next(i for i, c in enumerate(table.columns) if c.kind == "integer" and not c.nullable)
     constants = {f"{table.name}.{table.columns[position].name}": [77_777]}

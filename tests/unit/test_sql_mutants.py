@@ -7,14 +7,27 @@ import pytest
 from factory.specialists.sql.mutants import corrupt
 from factory.specialists.sql.state import Column, Item, Join, Order, Predicate, Query, Schema, State, Table
 
-BOOK = Table(name="book", label="book", synonym="volume", columns=(
-    Column(name="id", label="book id", synonym="id", kind="id"),
-    Column(name="author_id", label="author", synonym="writer", kind="reference", target="author"),
-    Column(name="pages", label="pages", synonym="leaves", kind="integer", low=1, high=9),
-    Column(name="copies", label="copies", synonym="stock", kind="integer", low=1, high=9),
-    Column(name="title", label="title", synonym="heading", kind="title")))
-AUTHOR = Table(name="author", label="author", synonym="writer", columns=(
-    Column(name="id", label="author id", synonym="id", kind="id"), Column(name="name", label="name", synonym="n", kind="person")))
+BOOK = Table(
+    name="book",
+    label="book",
+    synonym="volume",
+    columns=(
+        Column(name="id", label="book id", synonym="id", kind="id"),
+        Column(name="author_id", label="author", synonym="writer", kind="reference", target="author"),
+        Column(name="pages", label="pages", synonym="leaves", kind="integer", low=1, high=9),
+        Column(name="copies", label="copies", synonym="stock", kind="integer", low=1, high=9),
+        Column(name="title", label="title", synonym="heading", kind="title"),
+    ),
+)
+AUTHOR = Table(
+    name="author",
+    label="author",
+    synonym="writer",
+    columns=(
+        Column(name="id", label="author id", synonym="id", kind="id"),
+        Column(name="name", label="name", synonym="n", kind="person"),
+    ),
+)
 SCHEMA = Schema(family="library", style="snake", tables=(BOOK, AUTHOR))
 TITLE, PAGES, ALL = (Item(table="book", column=name) for name in ("title", "pages", "*"))
 
@@ -35,12 +48,15 @@ def test_a_condition_is_dropped_flipped_moved_by_one_and_put_on_another_column()
     assert mutants(where=(over(">", 3),)) == {"", "WHERE pages < 3", "WHERE pages >= 3", "WHERE copies > 3"}
 
 
-@pytest.mark.parametrize(("predicate", "wanted"), [
-    (over("BETWEEN", 2, 5), {"WHERE pages >= 2", "WHERE pages <= 5"}),
-    (over("IN", 2, 5), {"WHERE pages NOT IN ( 2 , 5 )", "WHERE pages IN ( 2 )"}),
-    (over("IS NULL"), {"WHERE pages IS NOT NULL"}),
-    (over("=", 2), {"WHERE pages != 2"}),
-])
+@pytest.mark.parametrize(
+    ("predicate", "wanted"),
+    [
+        (over("BETWEEN", 2, 5), {"WHERE pages >= 2", "WHERE pages <= 5"}),
+        (over("IN", 2, 5), {"WHERE pages NOT IN ( 2 , 5 )", "WHERE pages IN ( 2 )"}),
+        (over("IS NULL"), {"WHERE pages IS NOT NULL"}),
+        (over("=", 2), {"WHERE pages != 2"}),
+    ],
+)
 def test_every_operator_has_its_own_changes(predicate: Predicate, wanted: set[str]) -> None:
     assert wanted < mutants(where=(predicate,))
 
@@ -53,7 +69,9 @@ def test_select_loses_a_column_takes_another_or_another_aggregate() -> None:
     found = mutants(select=(TITLE, PAGES))
     assert {"", "SELECT title , copies FROM book"} <= found
     assert "SELECT sum ( pages ) FROM book" in mutants(select=(PAGES.model_copy(update={"aggregate": "avg"}),))
-    assert "SELECT count ( title ) FROM book" in mutants(select=(TITLE.model_copy(update={"aggregate": "count", "distinct": True}),))
+    assert "SELECT count ( title ) FROM book" in mutants(
+        select=(TITLE.model_copy(update={"aggregate": "count", "distinct": True}),)
+    )
     assert "" in mutants(distinct=True)
 
 
@@ -65,8 +83,12 @@ def test_order_is_turned_and_dropped_and_the_limit_is_off_by_one() -> None:
 def test_grouping_and_having_are_dropped_and_changed() -> None:
     count = ALL.model_copy(update={"aggregate": "count"})
     found = mutants(group=(TITLE,), having=Predicate(item=count, operator=">", values=(2,)))
-    assert {"GROUP BY title", "GROUP BY title HAVING count ( * ) >= 2", "GROUP BY title HAVING count ( * ) < 2",
-            "HAVING count ( * ) > 2"} == found
+    assert {
+        "GROUP BY title",
+        "GROUP BY title HAVING count ( * ) >= 2",
+        "GROUP BY title HAVING count ( * ) < 2",
+        "HAVING count ( * ) > 2",
+    } == found
 
 
 def test_a_join_on_the_wrong_key() -> None:
@@ -77,7 +99,11 @@ def test_a_join_on_the_wrong_key() -> None:
 def test_sets_are_combined_otherwise_or_not_at_all() -> None:
     other = Query(select=(TITLE,), table="book", where=(over(">", 3),))
     found = mutants(combine="EXCEPT", other=other)
-    assert {"INTERSECT SELECT title FROM book WHERE pages > 3", "", "EXCEPT SELECT title FROM book WHERE pages < 3"} <= found
+    assert {
+        "INTERSECT SELECT title FROM book WHERE pages > 3",
+        "",
+        "EXCEPT SELECT title FROM book WHERE pages < 3",
+    } <= found
 
 
 def test_a_subquery_has_mutants_of_its_own() -> None:

@@ -105,9 +105,20 @@ def test_synonyms_are_said_in_their_slice_only() -> None:
             assert column.label in question
 
 
-@pytest.mark.parametrize(("one", "many"), [
-    ("city", "cities"), ("match", "matches"), ("guest room", "guest rooms"), ("bus", "buses"), ("box", "boxes"), ("day", "days"),
-    ("person", "people"), ("sick child", "sick children"), ("wish", "wishes")])
+@pytest.mark.parametrize(
+    ("one", "many"),
+    [
+        ("city", "cities"),
+        ("match", "matches"),
+        ("guest room", "guest rooms"),
+        ("bus", "buses"),
+        ("box", "boxes"),
+        ("day", "days"),
+        ("person", "people"),
+        ("sick child", "sick children"),
+        ("wish", "wishes"),
+    ],
+)
 def test_plural(one: str, many: str) -> None:
     assert plural(one) == many
 

@@ -14,11 +14,17 @@ def scores(gained: int, lost: int, both: int = 3, neither: int = 2) -> tuple[lis
     return first, second
 
 
-@pytest.mark.parametrize(("gained", "lost", "p"), [
-    (8, 1, 0.0390625),  # 2 * (C(9,0) + C(9,1)) / 2**9 = 20 / 512
-    (5, 0, 0.0625),  # 2 / 2**5
-    (1, 8, 0.0390625), (3, 3, 1.0), (0, 0, 1.0), (1, 0, 1.0),
-])
+@pytest.mark.parametrize(
+    ("gained", "lost", "p"),
+    [
+        (8, 1, 0.0390625),  # 2 * (C(9,0) + C(9,1)) / 2**9 = 20 / 512
+        (5, 0, 0.0625),  # 2 / 2**5
+        (1, 8, 0.0390625),
+        (3, 3, 1.0),
+        (0, 0, 1.0),
+        (1, 0, 1.0),
+    ],
+)
 def test_mcnemar_gives_the_exact_p(gained: int, lost: int, p: float) -> None:
     found = mcnemar(*scores(gained, lost))
     assert (found.gained, found.lost) == (gained, lost)
@@ -40,10 +46,13 @@ def test_no_spread_between_groups_gives_no_width() -> None:
     assert paired_bootstrap([0, 1], [1, 0], ["a", "a"], 50, 0.95, 0) == Interval(0.0, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(("tail", "low", "high"), [
-    (0.5 / 27, -1.0, 1.0),  # c three times -9/9, a three times 3/3: one resample of 27 each
-    (2.5 / 27, -0.75, 0.5),  # next c, c, b -6/8 and a, a, b 2/4: three resamples each
-])
+@pytest.mark.parametrize(
+    ("tail", "low", "high"),
+    [
+        (0.5 / 27, -1.0, 1.0),  # c three times -9/9, a three times 3/3: one resample of 27 each
+        (2.5 / 27, -0.75, 0.5),  # next c, c, b -6/8 and a, a, b 2/4: three resamples each
+    ],
+)
 def test_the_interval_is_that_of_all_resamples_of_three_groups(tail: float, low: float, high: float) -> None:
     """Groups a, b, c of 1, 2 and 3 rows that gain 1, 0 and -3 together; the 27 resamples counted by hand."""
     found = paired_bootstrap([0, 0, 0, 1, 1, 1], [1, 0, 0, 0, 0, 0], list("abbccc"), 20_000, 1 - 2 * tail, 1)
@@ -82,7 +91,9 @@ def test_lists_of_different_lengths_are_refused() -> None:
 
 
 def test_a_mean_has_the_interval_of_its_difference_from_zero() -> None:
-    assert mean_interval([1, 0, 1], ["a", "b", "c"], 200, 0.9, 1) == paired_bootstrap([0] * 3, [1, 0, 1], ["a", "b", "c"], 200, 0.9, 1)
+    assert mean_interval([1, 0, 1], ["a", "b", "c"], 200, 0.9, 1) == paired_bootstrap(
+        [0] * 3, [1, 0, 1], ["a", "b", "c"], 200, 0.9, 1
+    )
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:

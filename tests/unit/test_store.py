@@ -48,13 +48,25 @@ def keys(*overrides: str) -> dict[str, str]:
 
 STAGES = ["examples", "kept", "tokens", "adapter", "report"]
 CHANGES = {
-    "generate.rows=121": "examples", "seed=1": "examples", "specialist.settings.spare_table=0.5": "examples",
-    "filter.near_duplicate.threshold=0.8": "kept", "~filter.length": "kept", "tokenize.max_length=500": "tokens",
-    "train.learning_rate=1e-3": "adapter", "train.lora.rank=8": "adapter", "base.weights.quantisation.double=false": "adapter",
+    "generate.rows=121": "examples",
+    "seed=1": "examples",
+    "specialist.settings.spare_table=0.5": "examples",
+    "filter.near_duplicate.threshold=0.8": "kept",
+    "~filter.length": "kept",
+    "tokenize.max_length=500": "tokens",
+    "train.learning_rate=1e-3": "adapter",
+    "train.lora.rank=8": "adapter",
+    "base.weights.quantisation.double=false": "adapter",
     "evaluate.bootstrap=300": "report",
 }
-FREE = ["runtime.workers=1", "runtime.threads=1", "runtime.runs=elsewhere", "runtime.device=cpu", "registry.alias=best",
-        "registry.gate.margin=0.1"]
+FREE = [
+    "runtime.workers=1",
+    "runtime.threads=1",
+    "runtime.runs=elsewhere",
+    "runtime.device=cpu",
+    "registry.alias=best",
+    "registry.gate.margin=0.1",
+]
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -93,7 +105,9 @@ def test_stage_version_specialist_version_and_source_are_in_the_key(tmp_path: Pa
 def test_the_key_of_an_earlier_product_is_in_the_key(tmp_path: Path) -> None:
     one, two = (Made("doubled", key, tmp_path) for key in ("k1", "k2"))
     stage = Stage("next", lambda doubled: {}, 1)
-    assert store.plan(stage, {"doubled": one}, {}, tmp_path).key != store.plan(stage, {"doubled": two}, {}, tmp_path).key
+    assert (
+        store.plan(stage, {"doubled": one}, {}, tmp_path).key != store.plan(stage, {"doubled": two}, {}, tmp_path).key
+    )
 
 
 def test_the_folder_is_named_by_stage_and_key(tmp_path: Path) -> None:
@@ -173,9 +187,17 @@ def test_a_damaged_payload_is_refused(done: Made, damage: str) -> None:
 
 def test_a_folder_held_by_another_process_is_unavailable(tmp_path: Path) -> None:
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from pathlib import Path; from factory.store import locked\n"
-         "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()", str(tmp_path / "doubled-1")],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from factory.store import locked\n"
+            "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()",
+            str(tmp_path / "doubled-1"),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(Unavailable, match="another run is making this now"), store.locked(tmp_path / "doubled-1"):
@@ -208,6 +230,7 @@ def filled_by(write: Any) -> Any:
     def stage(number: int, *, out: Path) -> dict[str, Any]:
         write(out)
         return {}
+
     return stage
 
 
@@ -249,6 +272,7 @@ def test_a_full_disk_by_its_error_number_is_unavailable_and_other_errors_are_not
     def raising(number: int) -> Any:
         def write(out: Path) -> None:
             raise OSError(number, "said by the system")
+
         return filled_by(write)
 
     with pytest.raises(Unavailable, match="the disk is full - free some space"):

@@ -17,6 +17,10 @@ VERSION = 1
 
 def describe(state: State) -> Description:
     """Family, balance key (the query's shape) and the labels the reports are cut by."""
-    tags = {"difficulty": state.difficulty, "slice": state.wording, "pattern": state.pattern,
-            "skeleton": "held out" if PATTERNS[state.pattern].held_out else "seen"}
+    tags = {
+        "difficulty": state.difficulty,
+        "slice": state.wording,
+        "pattern": state.pattern,
+        "skeleton": "held out" if PATTERNS[state.pattern].held_out else "seen",
+    }
     return Description(family=state.database.family, balance=state.query.skeleton(), tags=tags)

@@ -62,8 +62,12 @@ def linked(rng: Random, family: Family, count: int) -> list[Entity]:
     chosen = [rng.choice(family.entities)]
     while len(chosen) < count:
         labels = {entity.label for entity in chosen}
-        near = [entity for entity in family.entities if entity.label not in labels
-                and (targets(entity) & labels or any(entity.label in targets(other) for other in chosen))]
+        near = [
+            entity
+            for entity in family.entities
+            if entity.label not in labels
+            and (targets(entity) & labels or any(entity.label in targets(other) for other in chosen))
+        ]
         if not near:
             raise Inapplicable("the family has no linked table left")
         chosen.append(rng.choice(near))
@@ -76,26 +80,47 @@ def targets(entity: Entity) -> set[str]:
     return {field.target for field in entity.fields if field.target}
 
 
-def draw_table(rng: Random, entity: Entity, style: str, labels: dict[str, str], short_key: bool, nullable: float) -> Table:
+def draw_table(
+    rng: Random, entity: Entity, style: str, labels: dict[str, str], short_key: bool, nullable: float
+) -> Table:
     """A table with its key, its references inside the schema and three to five of its fields, in a shuffled order."""
     name = labels[entity.label]
     glue = "" if style == "joined" else "_"
     key = Column(name="id" if short_key else f"{name}{glue}id", label=f"{entity.label} id", synonym="id", kind="id")
     plain = [field for field in entity.fields if not field.target]
     kept = set(rng.sample(range(len(plain)), min(len(plain), rng.randint(3, 5))))
-    columns = [column(field, identifier(field.label, style), rng.random() < nullable)
-               for i, field in enumerate(plain) if i in kept]
-    columns += [Column(name=f"{identifier(field.label, style)}{glue}id", label=field.label, synonym=field.synonym,
-                       kind="reference", target=labels[field.target])
-                for field in entity.fields if field.target in labels]
+    columns = [
+        column(field, identifier(field.label, style), rng.random() < nullable)
+        for i, field in enumerate(plain)
+        if i in kept
+    ]
+    columns += [
+        Column(
+            name=f"{identifier(field.label, style)}{glue}id",
+            label=field.label,
+            synonym=field.synonym,
+            kind="reference",
+            target=labels[field.target],
+        )
+        for field in entity.fields
+        if field.target in labels
+    ]
     rng.shuffle(columns)
     return Table(name=name, label=entity.label, synonym=entity.synonym, columns=(key, *columns))
 
 
 def column(field: Field, name: str, nullable: bool) -> Column:
     """The column of a field under that identifier."""
-    return Column(name=name, label=field.label, synonym=field.synonym, kind=field.kind, values=field.values,
-                  low=field.low, high=field.high, nullable=nullable)
+    return Column(
+        name=name,
+        label=field.label,
+        synonym=field.synonym,
+        kind=field.kind,
+        values=field.values,
+        low=field.low,
+        high=field.high,
+        nullable=nullable,
+    )
 
 
 def identifier(label: str, style: str) -> str:
@@ -121,11 +146,22 @@ def fill(rng: Random, schema: Schema, constants: dict[str, list[Cell]] | None = 
     """
     sizes = {table.name: rng.randint(6, 16) for table in schema.tables}
     if constants is None:
-        return {table.name: tuple(tuple(cell(rng, c, i, sizes) for c in table.columns) for i in range(sizes[table.name]))
-                for table in schema.tables}
-    return {table.name: tuple(zip(*(
-        perturbed(rng, c, sizes, sizes[table.name], constants.get(f"{table.name}.{c.name}", ())) for c in table.columns),
-        strict=True)) for table in schema.tables}
+        return {
+            table.name: tuple(tuple(cell(rng, c, i, sizes) for c in table.columns) for i in range(sizes[table.name]))
+            for table in schema.tables
+        }
+    return {
+        table.name: tuple(
+            zip(
+                *(
+                    perturbed(rng, c, sizes, sizes[table.name], constants.get(f"{table.name}.{c.name}", ()))
+                    for c in table.columns
+                ),
+                strict=True,
+            )
+        )
+        for table in schema.tables
+    }
 
 
 def perturbed(rng: Random, column: Column, sizes: dict[str, int], rows: int, constants: Sequence[Cell]) -> list[Cell]:

@@ -53,8 +53,10 @@ class Family:
 def families(side: Side) -> tuple[Family, ...]:
     """The families of one side, in the order of the file."""
     path = data_folder("sql") / f"{side}.yaml"
-    return tuple(Family(name, tuple(entity(*pair) for pair in tables.items()))
-                 for name, tables in yaml.load(path.read_text(), yaml.CSafeLoader).items())
+    return tuple(
+        Family(name, tuple(entity(*pair) for pair in tables.items()))
+        for name, tables in yaml.load(path.read_text(), yaml.CSafeLoader).items()
+    )
 
 
 @cache
@@ -85,6 +87,9 @@ def field(heading: str, kind: str) -> Field:
         return Field(label, synonym, span[1], low=int(span[2]), high=int(span[3]))
     values = tuple(value.strip() for value in kind.split(","))
     if len(values) < 2:
-        raise DataMistake(f"data/sql: {heading}", f"'{kind}' is no kind of column",
-                          "write person, title, place, integer a..b, real a..b, year a..b, date a..b, -> table, or a comma list")
+        raise DataMistake(
+            f"data/sql: {heading}",
+            f"'{kind}' is no kind of column",
+            "write person, title, place, integer a..b, real a..b, year a..b, date a..b, -> table, or a comma list",
+        )
     return Field(label, synonym, "category", values=values)

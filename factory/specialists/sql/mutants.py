@@ -9,8 +9,18 @@ from collections.abc import Iterator
 
 from factory.specialists.sql.state import Column, Item, Predicate, Query, Schema, State
 
-FLIPPED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "=": "!=", "!=": "=", "IN": "NOT IN", "NOT IN": "IN",
-           "IS NULL": "IS NOT NULL", "IS NOT NULL": "IS NULL"}
+FLIPPED = {
+    ">": "<",
+    "<": ">",
+    ">=": "<=",
+    "<=": ">=",
+    "=": "!=",
+    "!=": "=",
+    "IN": "NOT IN",
+    "NOT IN": "IN",
+    "IS NULL": "IS NOT NULL",
+    "IS NOT NULL": "IS NULL",
+}
 EDGE = {">": ">=", ">=": ">", "<": "<=", "<=": "<"}
 SWAPPED = {"avg": "sum", "sum": "avg", "min": "max", "max": "min"}
 COMBINED = {"UNION": "INTERSECT", "INTERSECT": "UNION", "EXCEPT": "INTERSECT"}
@@ -19,7 +29,9 @@ COMBINED = {"UNION": "INTERSECT", "INTERSECT": "UNION", "EXCEPT": "INTERSECT"}
 def corrupt(state: State) -> list[str]:
     """The SQL of all mutants of the state's gold, without repeats and without the gold itself."""
     gold = state.query.sql()
-    return [sql for sql in dict.fromkeys(mutant.sql() for mutant in mutants(state.query, state.database)) if sql != gold]
+    return [
+        sql for sql in dict.fromkeys(mutant.sql() for mutant in mutants(state.query, state.database)) if sql != gold
+    ]
 
 
 def mutants(query: Query, schema: Schema) -> Iterator[Query]:
@@ -38,9 +50,9 @@ def mutants(query: Query, schema: Schema) -> Iterator[Query]:
 def changed_predicates(query: Query, schema: Schema) -> Iterator[Query]:
     """A condition dropped, flipped, moved by one, put on another column; AND for OR; HAVING likewise."""
     for i, predicate in enumerate(query.where):
-        yield edit(query, where=query.where[:i] + query.where[i + 1:])
+        yield edit(query, where=query.where[:i] + query.where[i + 1 :])
         for changed in changed_predicate(predicate, schema):
-            yield edit(query, where=(*query.where[:i], changed, *query.where[i + 1:]))
+            yield edit(query, where=(*query.where[:i], changed, *query.where[i + 1 :]))
     if len(query.where) > 1:
         yield edit(query, connective="OR" if query.connective == "AND" else "AND")
     if query.having:
@@ -73,11 +85,13 @@ def changed_select(query: Query, schema: Schema) -> Iterator[Query]:
     """Another column of the same type, another aggregate, one column fewer."""
     for i, item in enumerate(query.select):
         for column in alike(item, schema):
-            yield edit(query, select=(*query.select[:i], edit(item, column=column.name), *query.select[i + 1:]))
+            yield edit(query, select=(*query.select[:i], edit(item, column=column.name), *query.select[i + 1 :]))
         if item.aggregate in SWAPPED:
-            yield edit(query, select=(*query.select[:i], edit(item, aggregate=SWAPPED[item.aggregate]), *query.select[i + 1:]))
+            yield edit(
+                query, select=(*query.select[:i], edit(item, aggregate=SWAPPED[item.aggregate]), *query.select[i + 1 :])
+            )
         if item.distinct:
-            yield edit(query, select=(*query.select[:i], edit(item, distinct=False), *query.select[i + 1:]))
+            yield edit(query, select=(*query.select[:i], edit(item, distinct=False), *query.select[i + 1 :]))
     if len(query.select) > 1:
         yield edit(query, select=query.select[:1])
     if query.distinct:
@@ -88,12 +102,16 @@ def changed_joins(query: Query, schema: Schema) -> Iterator[Query]:
     """A join on the child's own key instead of its reference; an outer join where the rows without a partner count."""
     for i, join in enumerate(query.joins):
         outward = schema.table(join.left_table).column(join.left).kind == "reference"
-        wrong = {"left": schema.table(join.left_table).key.name} if outward else {"right": schema.table(join.table).key.name}
+        wrong = (
+            {"left": schema.table(join.left_table).key.name}
+            if outward
+            else {"right": schema.table(join.table).key.name}
+        )
         changes = [wrong]
         if query.group and not outward and not query.having and not query.order:
             changes.append({"kind": "LEFT"})
         for change in changes:
-            yield edit(query, joins=(*query.joins[:i], edit(join, **change), *query.joins[i + 1:]))
+            yield edit(query, joins=(*query.joins[:i], edit(join, **change), *query.joins[i + 1 :]))
 
 
 def changed_end(query: Query) -> Iterator[Query]:

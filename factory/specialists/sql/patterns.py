@@ -39,8 +39,11 @@ class Draft:
 
     def edge(self) -> tuple[Table, Column, Table]:
         """A reference: child table, its column, parent table."""
-        edges = [(table, column, self.schema.table(column.target))
-                 for table in self.schema.tables for column in table.of("reference")]
+        edges = [
+            (table, column, self.schema.table(column.target))
+            for table in self.schema.tables
+            for column in table.of("reference")
+        ]
         return self.pick(edges, "no reference")
 
     def pick(self, things: list, reason: str):
@@ -121,8 +124,9 @@ def list_(d: Draft) -> Query:
 
 def count(d: Draft) -> Query:
     table = d.table()
-    return Query(select=(Item(table=table.name, column="*", aggregate="count"),), table=table.name,
-                 where=(d.predicate(table),))
+    return Query(
+        select=(Item(table=table.name, column="*", aggregate="count"),), table=table.name, where=(d.predicate(table),)
+    )
 
 
 def aggregate(d: Draft) -> Query:
@@ -155,18 +159,22 @@ def two_filters(d: Draft) -> Query:
     first = d.predicate(table)
     second = d.predicate(table, (first.item.column,))
     used = (first.item.column, second.item.column)
-    if d.rng.random() < 0.4:
-        select = Item(table=table.name, column="*", aggregate="count")
-    else:
-        select = d.item(table, unlike=used)
-    return Query(select=(select,), table=table.name, where=(first, second), connective=d.rng.choice(("AND", "AND", "OR")))
+    counted = d.rng.random() < 0.4
+    select = Item(table=table.name, column="*", aggregate="count") if counted else d.item(table, unlike=used)
+    return Query(
+        select=(select,), table=table.name, where=(first, second), connective=d.rng.choice(("AND", "AND", "OR"))
+    )
 
 
 def group_count(d: Draft) -> Query:
     table = d.table()
     by = d.item(table, "category")
-    return Query(select=(by, Item(table=table.name, column="*", aggregate="count")), table=table.name, group=(by,),
-                 where=d.some(table, 0.3, (by.column,)))
+    return Query(
+        select=(by, Item(table=table.name, column="*", aggregate="count")),
+        table=table.name,
+        group=(by,),
+        where=d.some(table, 0.3, (by.column,)),
+    )
 
 
 def group_aggregate(d: Draft) -> Query:
@@ -178,48 +186,76 @@ def group_aggregate(d: Draft) -> Query:
 def sorted_list(d: Draft) -> Query:
     table = d.table()
     by = d.item(table, "integer", "real", "date", "year", solid=True)
-    return Query(select=(d.item(table, unlike=(by.column,)),), table=table.name, where=d.some(table, 0.4, (by.column,)),
-                 order=Order(item=by, descending=d.rng.random() < 0.5))
+    return Query(
+        select=(d.item(table, unlike=(by.column,)),),
+        table=table.name,
+        where=d.some(table, 0.4, (by.column,)),
+        order=Order(item=by, descending=d.rng.random() < 0.5),
+    )
 
 
 def top(d: Draft) -> Query:
     table = d.table()
     by = d.item(table, "integer", "real", "year", "date", solid=True)
-    return Query(select=(d.item(table, *TEXT, "category", unlike=(by.column,)),), table=table.name,
-                 limit=d.rng.randint(2, 4), order=Order(item=by, descending=d.rng.random() < 0.7))
+    return Query(
+        select=(d.item(table, *TEXT, "category", unlike=(by.column,)),),
+        table=table.name,
+        limit=d.rng.randint(2, 4),
+        order=Order(item=by, descending=d.rng.random() < 0.7),
+    )
 
 
 def join_list(d: Draft) -> Query:
     child, column, parent = d.edge()
     start, other = (child, parent) if d.rng.random() < 0.6 else (parent, child)
     select = d.item(start)
-    return Query(select=(select,), table=start.name, joins=(d.join(child, column, parent, start),),
-                 where=(d.predicate(other),), distinct=start is parent)
+    return Query(
+        select=(select,),
+        table=start.name,
+        joins=(d.join(child, column, parent, start),),
+        where=(d.predicate(other),),
+        distinct=start is parent,
+    )
 
 
 def join_count(d: Draft) -> Query:
     child, column, parent = d.edge()
-    return Query(select=(Item(table=child.name, column="*", aggregate="count"),), table=child.name,
-                 joins=(d.join(child, column, parent, child),), where=(d.predicate(parent),))
+    return Query(
+        select=(Item(table=child.name, column="*", aggregate="count"),),
+        table=child.name,
+        joins=(d.join(child, column, parent, child),),
+        where=(d.predicate(parent),),
+    )
 
 
 def join_both(d: Draft) -> Query:
     child, column, parent = d.edge()
-    return Query(select=(d.item(child), d.item(parent)), table=child.name,
-                 joins=(d.join(child, column, parent, child),), where=d.some(child, 0.5))
+    return Query(
+        select=(d.item(child), d.item(parent)),
+        table=child.name,
+        joins=(d.join(child, column, parent, child),),
+        where=d.some(child, 0.5),
+    )
 
 
 def join_aggregate(d: Draft) -> Query:
     child, column, parent = d.edge()
-    return Query(select=(d.aggregate(child),), table=child.name, joins=(d.join(child, column, parent, child),),
-                 where=(d.predicate(parent),))
+    return Query(
+        select=(d.aggregate(child),),
+        table=child.name,
+        joins=(d.join(child, column, parent, child),),
+        where=(d.predicate(parent),),
+    )
 
 
 def group_having(d: Draft) -> Query:
     table = d.table()
     by = d.item(table, "category", "place")
-    having = Predicate(item=Item(table=table.name, column="*", aggregate="count"), operator=d.rng.choice((">", ">=", "<")),
-                       values=(d.rng.randint(2, 4),))
+    having = Predicate(
+        item=Item(table=table.name, column="*", aggregate="count"),
+        operator=d.rng.choice((">", ">=", "<")),
+        values=(d.rng.randint(2, 4),),
+    )
     return Query(select=(by,), table=table.name, group=(by,), having=having)
 
 
@@ -228,9 +264,12 @@ def group_having_average(d: Draft) -> Query:
     by = d.item(table, "category")
     column = d.column(table, "integer", "real")
     cells = d.cells(table, column)
-    middle = d.pick(cells[len(cells) // 3: 2 * len(cells) // 3 + 1], "too few values")
-    having = Predicate(item=Item(table=table.name, column=column.name, aggregate="avg"), operator=d.rng.choice((">", "<")),
-                       values=(middle,))
+    middle = d.pick(cells[len(cells) // 3 : 2 * len(cells) // 3 + 1], "too few values")
+    having = Predicate(
+        item=Item(table=table.name, column=column.name, aggregate="avg"),
+        operator=d.rng.choice((">", "<")),
+        values=(middle,),
+    )
     return Query(select=(by,), table=table.name, group=(by,), having=having)
 
 
@@ -245,8 +284,9 @@ def against_average(d: Draft) -> Query:
 def equals_extreme(d: Draft) -> Query:
     table = d.table()
     column = d.column(table, "integer", "year")
-    inner = Query(select=(Item(table=table.name, column=column.name, aggregate=d.rng.choice(("max", "min"))),),
-                  table=table.name)
+    inner = Query(
+        select=(Item(table=table.name, column=column.name, aggregate=d.rng.choice(("max", "min"))),), table=table.name
+    )
     where = Predicate(item=Item(table=table.name, column=column.name), operator="=", query=inner)
     return Query(select=(d.item(table, unlike=(column.name,)),), table=table.name, where=(where,))
 
@@ -268,34 +308,51 @@ def with_some(d: Draft) -> Query:
 def join_group(d: Draft) -> Query:
     child, column, parent = d.edge()
     by = d.item(parent, *TEXT, "category")
-    return Query(select=(by, Item(table=child.name, column="*", aggregate="count")), table=parent.name, group=(by,),
-                 joins=(d.join(child, column, parent, parent),))
+    return Query(
+        select=(by, Item(table=child.name, column="*", aggregate="count")),
+        table=parent.name,
+        group=(by,),
+        joins=(d.join(child, column, parent, parent),),
+    )
 
 
 def join_group_having(d: Draft) -> Query:
     child, column, parent = d.edge()
     by = d.item(parent, *TEXT, "category")
-    having = Predicate(item=Item(table=child.name, column="*", aggregate="count"), operator=d.rng.choice((">", ">=")),
-                       values=(d.rng.randint(1, 3),))
-    return Query(select=(by,), table=parent.name, group=(by,), joins=(d.join(child, column, parent, parent),), having=having)
+    having = Predicate(
+        item=Item(table=child.name, column="*", aggregate="count"),
+        operator=d.rng.choice((">", ">=")),
+        values=(d.rng.randint(1, 3),),
+    )
+    return Query(
+        select=(by,), table=parent.name, group=(by,), joins=(d.join(child, column, parent, parent),), having=having
+    )
 
 
 def join_most(d: Draft) -> Query:
     child, column, parent = d.edge()
     by = d.item(parent, *TEXT, solid=True)
     most = Order(item=Item(table=child.name, column="*", aggregate="count"), descending=True)
-    return Query(select=(by,), table=parent.name, group=(by,), joins=(d.join(child, column, parent, parent),),
-                 order=most, limit=1)
+    return Query(
+        select=(by,),
+        table=parent.name,
+        group=(by,),
+        joins=(d.join(child, column, parent, parent),),
+        order=most,
+        limit=1,
+    )
 
 
 def combined(word: str) -> Callable[[Draft], Query]:
     """A pattern of two queries over one column, united, intersected or subtracted."""
+
     def make(d: Draft) -> Query:
         table = d.table()
         item = d.item(table, "category", "place", "person")
         first = d.predicate(table, (item.column,))
         other = Query(select=(item,), table=table.name, where=(d.predicate(table, (item.column, first.item.column)),))
         return Query(select=(item,), table=table.name, where=(first,), combine=word, other=other)
+
     return make
 
 
@@ -341,5 +398,8 @@ PATTERNS = {
 
 def names(difficulty: str, side: str) -> list[str]:
     """The patterns of a difficulty that a side may draw."""
-    return [name for name, pattern in PATTERNS.items()
-            if pattern.difficulty == difficulty and (side == "exam" or not pattern.held_out)]
+    return [
+        name
+        for name, pattern in PATTERNS.items()
+        if pattern.difficulty == difficulty and (side == "exam" or not pattern.held_out)
+    ]

@@ -14,8 +14,14 @@ from pydantic import BaseModel, ConfigDict
 Cell = int | float | str | None
 Kind = Literal["id", "reference", "person", "title", "place", "category", "integer", "real", "year", "date"]
 Type = Literal["integer", "real", "text", "date"]
-TYPES: dict[str, Type] = {"id": "integer", "reference": "integer", "integer": "integer", "year": "integer",
-                          "real": "real", "date": "date"}
+TYPES: dict[str, Type] = {
+    "id": "integer",
+    "reference": "integer",
+    "integer": "integer",
+    "year": "integer",
+    "real": "real",
+    "date": "date",
+}
 
 
 class Frozen(BaseModel):
@@ -176,8 +182,13 @@ class Query(Frozen):
     def sql(self) -> str:
         """The query as sqlite runs it, tokens apart."""
         q = bool(self.joins)
-        parts = ["SELECT DISTINCT" if self.distinct else "SELECT", " , ".join(item.sql(q) for item in self.select),
-                 "FROM", self.table, *(join.sql() for join in self.joins)]
+        parts = [
+            "SELECT DISTINCT" if self.distinct else "SELECT",
+            " , ".join(item.sql(q) for item in self.select),
+            "FROM",
+            self.table,
+            *(join.sql() for join in self.joins),
+        ]
         if self.where:
             parts += ["WHERE", f" {self.connective} ".join(predicate.sql(q) for predicate in self.where)]
         if self.group:
@@ -222,6 +233,7 @@ def literal(value: Cell) -> str:
 
 def mask(query: Query) -> str:
     """The query tree with tables, columns and values replaced by letters and marks."""
+
     def item(it: Item) -> str:
         return it.model_copy(update={"table": "t", "column": "*" if it.column == "*" else "c"}).sql(False)
 
@@ -229,8 +241,13 @@ def mask(query: Query) -> str:
         right = f"( {mask(p.query)} )" if p.query else "v" * min(len(p.values), 1)
         return f"{item(p.item)} {p.operator} {right}".strip()
 
-    parts = ["SELECT", "DISTINCT" if query.distinct else "", " , ".join(map(item, query.select)), "FROM t",
-             *(f"{join.kind} JOIN t" for join in query.joins)]
+    parts = [
+        "SELECT",
+        "DISTINCT" if query.distinct else "",
+        " , ".join(map(item, query.select)),
+        "FROM t",
+        *(f"{join.kind} JOIN t" for join in query.joins),
+    ]
     if query.where:
         parts += ["WHERE", f" {query.connective} ".join(map(predicate, query.where))]
     if query.group:

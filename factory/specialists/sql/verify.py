@@ -35,8 +35,10 @@ def agreement(found: Sequence[Answers], ordered: bool) -> list[Score]:
     answers = len(found[0].forward) - 1
     if not telling:
         return [Score(0.0, f"the gold cannot be told: {reason(found[0].forward[0])}")] * answers
-    return [score([(number, one.forward[0], one.forward[i + 1]) for number, one in telling], ordered)
-            for i in range(answers)]
+    return [
+        score([(number, one.forward[0], one.forward[i + 1]) for number, one in telling], ordered)
+        for i in range(answers)
+    ]
 
 
 def stable(one: Answers, ordered: bool) -> bool:
@@ -61,7 +63,7 @@ def reason(result: Result) -> str:
 
 
 def agree(gold: Result, answer: Result, ordered: bool) -> bool:
-    """Whether two results hold the same rows, in the same order if that counts; numbers to six digits."""
+    """Whether two results hold the same rows, in the same order if that counts; broken numbers to six digits."""
     if isinstance(answer, Refused) or isinstance(gold, Refused) or len(gold) != len(answer):
         return False
     left, right = ([tuple(map(plain, row)) for row in rows] for rows in (gold, answer))
@@ -69,8 +71,11 @@ def agree(gold: Result, answer: Result, ordered: bool) -> bool:
 
 
 def plain(cell: Cell) -> Cell:
-    """A cell as it is compared: every number as a float of six significant digits."""
-    return float(f"{cell:.6g}") if isinstance(cell, int | float) else cell
+    """A cell as it is compared: a broken number by six significant digits, a whole one exactly, 3.0 as 3."""
+    if not isinstance(cell, float):
+        return cell
+    rounded = float(f"{cell:.6g}")
+    return int(rounded) if rounded.is_integer() else rounded
 
 
 def copies(state: State, count: int, salt: str = "copies") -> Iterator[Database]:
@@ -83,8 +88,12 @@ def copies(state: State, count: int, salt: str = "copies") -> Iterator[Database]
 
 def database(state: State, rows: dict[str, Rows]) -> Database:
     """Rows under the state's schema, as the sandbox builds it."""
-    return Database({table.name: (tuple(f'"{c.name}" {c.type}' for c in table.columns), rows[table.name])
-                     for table in state.database.tables})
+    return Database(
+        {
+            table.name: (tuple(f'"{c.name}" {c.type}' for c in table.columns), rows[table.name])
+            for table in state.database.tables
+        }
+    )
 
 
 def constants_of(query: Query) -> dict[str, list[Cell]]:
