@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from factory.forecast import Forecast
     from factory.preview import Previewed
 
-console = Console(highlight=False, soft_wrap=True)
+WIDE = 160
+"""Columns where there is no terminal to ask: a log or a pipe."""
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 EVERY = 10.0
 """Seconds between progress lines where there is no terminal to draw on."""
@@ -118,7 +121,7 @@ class Display:
 
     def plan(self, forecasts: Iterable[Forecast]) -> None:
         """The table of `factory plan`."""
-        table = Table("stage", "product", "", "rows", "tokens", "memory", "time", box=None, pad_edge=False)
+        table = columns("stage", "product", "", "rows", "tokens", "memory", "time")
         for one in forecasts:
             table.add_row(
                 one.stage,
@@ -151,7 +154,7 @@ class Display:
             console.print(f"{settings.model} has no versions in {settings.tracking_uri}: `factory run` registers one")
             return
         held = aliases(ours, settings.model)
-        table = Table(
+        heads = (
             "version",
             "alias",
             "gate",
@@ -162,9 +165,8 @@ class Display:
             "rank",
             "size",
             "adapter key",
-            box=None,
-            pad_edge=False,
         )
+        table = columns(*heads)
         for version in versions:
             tags = version.tags
             table.add_row(
@@ -181,6 +183,14 @@ class Display:
             )
         console.print(f"[bold]{settings.model}[/]  {settings.tracking_uri}")
         console.print(table)
+
+
+def columns(*names: str) -> Table:
+    """An empty table; what does not fit a line goes on the next, nothing is cut."""
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        table.add_column(name, overflow="fold")
+    return table
 
 
 def told(made: Made) -> list[str]:

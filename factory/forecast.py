@@ -76,7 +76,7 @@ def memory_of(asked: Config, stage: str) -> str:
         return "-"
     weights = asked.base.weights
     each = NF4_BYTES if weights.quantisation.kind == "nf4" else BYTES[weights.dtype]
-    return f"{asked.base.parameters * each / 2**20:,.0f} MiB weights"
+    return f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
 
 
 def time_of(asked: Config, step: Step) -> str:

@@ -374,11 +374,9 @@ def drill(kills: Sequence[Kill], place: Path, jobs: int, whole: Path | None = No
             kill, problems = outcome.kill, wrong(outcome, whole)
             bad.setdefault(kill.kind, []).append(len(problems))
             goes_on = "" if kill.resumes is None else f", training goes on at {kill.resumes}"
-            print(
-                f"{number:2d} {'FAIL' if problems else 'ok':<4} {kill.kind:<12} {str(kill):<28} killed after {outcome.seconds[0]:.0f} s, "
-                f"done in {outcome.seconds[1]:.0f} s more{goes_on}",
-                flush=True,
-            )
+            killed, done = outcome.seconds
+            print(f"{number:2d} {'FAIL' if problems else 'ok':<4} {kill.kind:<12} {kill!s:<34} ", end="")
+            print(f"killed after {killed:.0f} s, done in {done:.0f} s more{goes_on}", flush=True)
             for problem in problems:
                 print(f"        {problem}")
             if not problems:

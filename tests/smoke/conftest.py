@@ -85,6 +85,7 @@ class Running:
                 stdout=out,
                 stderr=err,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,
                 env={**os.environ, **environment},
             )
 
@@ -96,8 +97,8 @@ class Running:
             time.sleep(0.005)
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
-        self.process.send_signal(signal.SIGINT)
+        """Ctrl-C, which a terminal sends to the children too."""
+        os.killpg(self.process.pid, signal.SIGINT)
 
     def done(self) -> Done:
         """What came of it."""

@@ -14,10 +14,12 @@ import sys, torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 base, adapter, question = sys.argv[1:]
-four = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.float32)
-model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, quantization_config=four, dtype=torch.float32), adapter)
-words = AutoTokenizer.from_pretrained(base)
-prompt = words.apply_chat_template([{"role": "user", "content": question}], add_generation_prompt=True, return_tensors="pt", return_dict=True)
+four = BitsAndBytesConfig(
+    load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.float32)
+model = AutoModelForCausalLM.from_pretrained(base, quantization_config=four, dtype=torch.float32)
+model, words = PeftModel.from_pretrained(model, adapter), AutoTokenizer.from_pretrained(base)
+chat = [{"role": "user", "content": question}]
+prompt = words.apply_chat_template(chat, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 said = model.generate(**prompt, max_new_tokens=24, do_sample=False)
 print(words.decode(said[0, prompt["input_ids"].shape[1]:], skip_special_tokens=True).strip())
 """
