@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 KEY = "factory.key"
 GATE = "factory.gate"
 MOVED = "factory.alias"
+OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST")
+"""MLflow's codes for what was asked wrongly: a bug of ours, not a registry that is away."""
 PARAMETERS = 100
 """MLflow takes at most this many parameters, and metrics, in one call."""
 
@@ -62,23 +64,39 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Some of the client's own calls look here and not at the address it was given.
     os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = settings.tracking_uri
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with migrating(settings.tracking_uri):
-            ours = MlflowClient(settings.tracking_uri, settings.tracking_uri)
-            ours.search_registered_models(max_results=1)
+            ours = connected(settings.tracking_uri)
         yield ours
     except (MlflowException, RequestException, SQLAlchemyError) as error:
+        if getattr(error, "error_code", None) in OURS:
+            raise
         said = " ".join(str(error).split())[:160]
         raise Unavailable(
             f"registry {settings.tracking_uri}",
             f"cannot be used now: {said}",
             "nothing is lost: run again when it answers",
         ) from error
+
+
+def connected(uri: str) -> MlflowClient:
+    """A client that has reached its server or database once; Mistake where MLflow knows no such kind of address."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        ours = MlflowClient(uri, uri)
+        ours.search_registered_models(max_results=1)
+    except MlflowException as error:
+        if error.error_code in OURS:
+            hint = "write sqlite:///path/of/a.db, postgresql://..., or http://host:port"
+            raise Mistake(f"registry.tracking_uri={uri}", "MLflow knows no such kind of address", hint) from error
+        raise
+    return ours
 
 
 @contextmanager

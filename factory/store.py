@@ -8,6 +8,7 @@ atomically, so that present means done. Times, hosts and what made it go to `fac
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import inspect
@@ -29,7 +30,7 @@ RUNNERS = ("out", "runtime", "events")
 """Parameters the runner fills in that say where and how, never what: they are not part of a key."""
 WORK = "work"
 """Sub-folder for what an interrupted stage wants back; gone once the product is complete."""
-DISK_FULL = 28
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM = 1 << 16
 """Bytes: a disk with less left is full."""
 
@@ -229,7 +230,7 @@ def naming_a_full_disk(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        said = getattr(error, "errno", None) == DISK_FULL or os.strerror(DISK_FULL) in str(error)
+        said = getattr(error, "errno", None) in DISK_FULL or os.strerror(errno.ENOSPC) in str(error)
         if said or shutil.disk_usage(there).free < NO_ROOM:
             hint = "free some space and run again: it goes on where it was"
             raise Unavailable(str(folder), "the disk is full", hint) from error
