@@ -33,7 +33,7 @@ def difference(
     if found["version"] != wanted["version"]:
         return f"stage {stage} is version {found['version']}, pinned is {wanted['version']}: pin it with `make golden`"
     if found["key"] != wanted["key"]:
-        return f"{stage} is asked for otherwise than when it was pinned (conf, exam or tiny base changed): pin it with `make golden`"
+        return f"{stage} is asked for otherwise than when pinned (conf, exam or tiny base changed): pin it with `make golden`"
     if found["payload"] == wanted["payload"]:
         return ""
     others = [
