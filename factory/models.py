@@ -133,6 +133,8 @@ def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.disable_default_handler()  # what it says goes where all logs go, not between our lines
+    logging.enable_propagation()
     where = device(runtime)
     model = AutoModelForCausalLM.from_pretrained(
         weights.path,
