@@ -147,12 +147,11 @@ def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime
         trust_remote_code=False,
     )
     model.eval()
-    stay_unpacked(model)
     return model
 
 
 def stay_unpacked(model: PreTrainedModel) -> None:
-    """Keeps bitsandbytes from repacking 4-bit weights at their first inference on a CPU with AVX512-BF16.
+    """For training: keeps bitsandbytes from repacking 4-bit weights at their first inference on a CPU with AVX512-BF16.
 
     Repacking rounds the scales to bfloat16, and saving a checkpoint unpacks them without undoing that: a training that
     has looked at its dev rows goes on with another base than one that resumes (measured: the bytes differ).

@@ -88,6 +88,7 @@ def new_trainer(
 
     where = models.device(runtime)
     model = models.load_base(weights, base, runtime)
+    models.stay_unpacked(model)
     if base.quantisation.kind != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=train.gradient_checkpointing)
     set_seed(seed)
