@@ -82,9 +82,8 @@ def new_trainer(
     import torch
     from peft import prepare_model_for_kbit_training
     from transformers import PrinterCallback, set_seed
-    from trl import SFTTrainer
 
-    from factory.stages.watch import Watch
+    from factory.stages.watch import Trainer, Watch
 
     where = models.device(runtime)
     model = models.load_base(weights, base, runtime)
@@ -93,7 +92,7 @@ def new_trainer(
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=train.gradient_checkpointing)
     set_seed(seed)
     dev = dataset(tokens, "dev")
-    trainer = SFTTrainer(
+    trainer = Trainer(
         model=model,
         args=arguments(train, seed, checkpoints, where, evaluated=dev is not None),
         peft_config=lora(train.lora),

@@ -1,15 +1,54 @@
-"""What happens while the Trainer runs: progress, the marker of complete checkpoints, a stop on NaN."""
+"""What the Trainer does otherwise here: an order of rows that a resumed run repeats, marked checkpoints, a stop on NaN."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch.utils.data import Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_pt_utils import get_length_grouped_indices
+from trl import SFTTrainer
 
 from factory.errors import DataMistake
 from factory.store import Events, write
+
+
+class ByLength(Sampler):
+    """Rows of like length together, shuffled by seed and epoch alone.
+
+    transformers' own sampler draws from torch's global stream, which a training resumed in a later epoch meets in another
+    state: its rows came in another order (measured: other bytes from every checkpoint past the first epoch).
+    """
+
+    def __init__(self, lengths: list[int], batch_size: int, seed: int) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=order))
+
+    def set_epoch(self, epoch: int) -> None:
+        """The Trainer says which epoch begins."""
+        self.epoch = epoch
+
+
+class Trainer(SFTTrainer):
+    """TRL's trainer with our order of rows where they are grouped by length."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.args.train_sampling_strategy != "group_by_length":
+            return super()._get_train_sampler(train_dataset)
+        lengths = [len(ids) for ids in self.train_dataset["input_ids"]]
+        return ByLength(
+            lengths, self.args.train_batch_size * self.args.gradient_accumulation_steps, self.args.data_seed
+        )
 
 
 class Watch(TrainerCallback):

@@ -70,7 +70,7 @@ def test_only_the_wrong_one_of_many_overrides_is_named() -> None:
 def test_later_wins_group_base_profile_command_line() -> None:
     assert load([]).train.batch_size == 32
     assert load(["base=qwen3-0.6b"]).train.gradient_accumulation == 4
-    assert load(["base=qwen3-0.6b"]).train.steps == 550
+    assert load(["base=qwen3-0.6b"]).train.steps == 450
     smoke = load(["base=qwen3-0.6b", "profile=smoke"])
     assert (smoke.train.gradient_accumulation, smoke.train.learning_rate) == (1, 2e-4)
     assert load(["base=qwen3-0.6b", "profile=smoke", "train.gradient_accumulation=3"]).train.batch_size == 8
