@@ -66,7 +66,7 @@ def main() -> None:
         console.print(f"{name} {value}", end="  ")
     console.print()
     with tempfile.TemporaryDirectory() as folder:
-        root, small = Path(folder), ["generate.rows=600", "train.steps=30", "train.checkpoint_every=1000"]
+        root, small = Path(folder), ["generate.rows=600", "train.steps=12", "train.checkpoint_every=1000"]
         make(small, "tokens", root)
         ratio(
             "generate with 2 workers",
