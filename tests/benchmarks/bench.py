@@ -5,6 +5,7 @@ Pairs run in turn (A B A B ...), so that a drifting machine hits both; the media
 
 from __future__ import annotations
 
+import logging
 import statistics
 import tempfile
 import time
@@ -61,6 +62,7 @@ def fresh(overrides: Sequence[str], until: str, root: Path) -> None:
 
 def main() -> None:
     """All pairs."""
+    logging.captureWarnings(True)
     asked = config.load([])
     for name, value in made_with(asked.runtime).items():
         console.print(f"{name} {value}", end="  ")
