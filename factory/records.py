@@ -62,10 +62,15 @@ KEPT = Verdict("kept")
 
 @dataclass(frozen=True)
 class Score:
-    """How right an answer is: value from 0 to 1, and why it is not 1."""
+    """How right an answer is: value from 0 to 1, why it is not 1, and the parts it was made of.
+
+    `parts` are named figures beside the value (precision, recall, a constraint met or not); a report shows their means
+    over the rows that have them.
+    """
 
     value: float
     reason: str = ""
+    parts: dict[str, float] = field(default_factory=dict)
 
 
 def stream_id(*parts: object) -> str:

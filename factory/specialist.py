@@ -24,6 +24,7 @@ from factory.errors import ConfigMistake, DataMistake, closest
 from factory.records import Example, Rendered, Score, stream_id
 
 OWN = Path(__file__).parent / "specialists"
+SURVEY = Callable[[Sequence[Any], Sequence[str], Sequence[str]], dict[str, float]]
 NEEDED = ("VERSION", "Settings", "State", "draw", "render", "verify", "corrupt", "describe")
 
 
@@ -48,7 +49,8 @@ class Specialist:
     """A task: its four answers, its version and its folder.
 
     `version` must change with anything that changes what `draw`, `render` or `verify` make. `verify(state, answers)` gives
-    one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1.
+    one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1. A specialist whose answers are
+    also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Specialist:
     verify: Callable[[Any, Sequence[str]], list[Score]]
     corrupt: Callable[[Any], list[str]]
     describe: Callable[[Any], Description]
+    survey: SURVEY | None
 
     @property
     def lists(self) -> Path:
@@ -71,6 +74,24 @@ class Specialist:
     def exam(self) -> Path:
         """The frozen exam: one Example a line."""
         return self.folder / "exam.jsonl"
+
+    @property
+    def hand(self) -> Path:
+        """What people wrote for the exam in their own words: state, prompt and answer a line; it need not exist."""
+        return self.folder / "hand.jsonl"
+
+    def by_hand(self, number: int, row: dict[str, Any]) -> Example:
+        """The exam row of a line of `hand.jsonl`."""
+        about = self.describe(self.state(**row["state"]))
+        return Example(
+            id=stream_id(self.name, self.version, "hand", number),
+            messages=({"role": "user", "content": row["prompt"]},),
+            answer=row["answer"],
+            state=row["state"],
+            family=about.family,
+            tags={**about.tags, "rendering": "by hand", "origin": "hand", "balance": about.balance},
+            provenance={"teacher": "hand", "renderings": []},
+        )
 
     def typed(self, settings: dict[str, Any]) -> BaseModel:
         """`specialist.settings` as this specialist's own type; ConfigMistake names the key."""
@@ -97,7 +118,12 @@ class Specialist:
             answer=told.answer,
             state=state.model_dump(mode="json"),
             family=about.family,
-            tags={**about.tags, "rendering": "held out" if held_out else "seen", "balance": about.balance},
+            tags={
+                **about.tags,
+                "rendering": "held out" if held_out else "seen",
+                "origin": "grammar",
+                "balance": about.balance,
+            },
             provenance={"teacher": teacher, "renderings": list(told.renderings)},
         )
 
@@ -149,4 +175,5 @@ def typed(name: str, folder: Path, module: ModuleType) -> Specialist:
         module.verify,
         module.corrupt,
         module.describe,
+        getattr(module, "survey", None),
     )

@@ -165,7 +165,7 @@ def factory(sums_folder: Path) -> Callable[..., str]:
 
 def test_a_new_specialist_is_one_folder_and_one_conf_file(factory: Callable[..., str], sums_folder: Path) -> None:
     """Nothing else is changed: its exam is drawn, its plan composes, and two workers make and filter its rows."""
-    assert "60 rows" in factory("exam", "specialist=sums")
+    assert "300 rows" in factory("exam", "specialist=sums")
     assert "examples-" in factory("plan", "specialist=sums", "profile=smoke", "base=tiny")
     said = factory("filter", "specialist=sums", "profile=smoke", "base=tiny", "runtime.workers=2", "generate.shard=40")
     assert "120 rows of" in said

@@ -10,8 +10,8 @@ import pytest
 
 from factory.config import Config, load
 from factory.errors import Mistake
-from factory.exam import CAP, CELL, draw_exam
-from factory.rows import read_exam
+from factory.exam import CAP, ROWS, draw_exam
+from factory.rows import read_exam, write_jsonl
 from factory.specialist import find
 from factory.store import sha256
 
@@ -28,8 +28,8 @@ def asked(in_sums_folder: Path) -> Config:
 def test_cells_are_equal_shapes_are_capped_and_half_is_told_otherwise(asked: Config) -> None:
     path, count = draw_exam(asked, events)
     rows = read_exam(path)
-    assert path == find("sums").exam and count == len(rows) == 2 * CELL
-    assert Counter(row.tags["difficulty"] for row in rows) == {"easy": CELL, "hard": CELL}
+    assert path == find("sums").exam and count == len(rows) == ROWS
+    assert Counter(row.tags["difficulty"] for row in rows) == {"easy": ROWS // 2, "hard": ROWS // 2}
     assert max(Counter(row.tags["balance"] for row in rows).values()) <= CAP
     assert 0.3 < sum(row.tags["rendering"] == "held out" for row in rows) / count < 0.7
     assert all(row.split == "exam" and row.family.startswith("exam ") for row in rows)
@@ -59,5 +59,19 @@ def test_rows_whose_corrupted_gold_passes_stay_out(asked: Config, monkeypatch: p
 
     monkeypatch.setattr(sums, "corrupt", lambda state: [str(state.a + state.b + (state.a + 1) % 2)])
     path, count = draw_exam(asked, events)
-    assert count == 2 * CELL
+    assert count == ROWS
     assert all(row.state["a"] % 2 == 0 for row in read_exam(path))
+
+
+def test_rows_written_by_hand_follow_and_are_held_against_the_verifier(asked: Config) -> None:
+    task = find("sums")
+    line = {"state": {"family": "exam 3", "a": 2, "b": 60}, "prompt": "What do 2 and 60 come to?", "answer": "62"}
+    write_jsonl(task.hand, [line])
+    path, count = draw_exam(asked, events)
+    last = read_exam(path)[-1]
+    assert count == ROWS + 1 and (last.prompt, last.answer) == (line["prompt"], "62")
+    assert (last.tags["origin"], last.tags["rendering"], last.family) == ("hand", "by hand", "exam 3")
+    path.unlink()
+    write_jsonl(task.hand, [{**line, "answer": "63"}])
+    with pytest.raises(Mistake, match=r"hand.jsonl, line 1: gold: wrong sum"):
+        draw_exam(asked, events)
