@@ -38,6 +38,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   exam         draw a specialist's exam, where it has none
+  new specialist NAME    the folder, the conf file, the tests and the exam of a new one, in the folder you work in
 
   --help, --version
 
@@ -89,7 +90,7 @@ def dispatch(argv: list[str]) -> int:
         return 0
     overrides = [word for word in words if OVERRIDE.fullmatch(word)]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show"):
+    if rest and verb not in ("ask", "show", "new"):
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
 
@@ -208,7 +209,7 @@ def pretrain(verb: str, overrides: list[str], rest: list[str]) -> int:
     asked = loaded(overrides)
     models.go_offline(asked.runtime)
     with Display(asked) as display:
-        folder = make(asked.pretrain, Path(asked.runtime.runs), asked.runtime.threads, display.event)
+        folder = make(asked.pretrain, asked.runtime, display.event)
     plain(f"{folder} is made")
     return 0
 
@@ -221,6 +222,21 @@ def exam(verb: str, overrides: list[str], rest: list[str]) -> int:
     with Display(asked) as display:
         path, rows = draw_exam(asked, display.event)
     plain(f"{path}: {rows} rows, to be frozen in git")
+    return 0
+
+
+def new(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Makes a specialist that works, to be replaced piece by piece."""
+    from factory.new import new_specialist
+
+    if overrides or len(rest) != 2 or rest[0] != "specialist":
+        raise Mistake("new", "what is to be made?", "write: factory new specialist NAME")
+    made = new_specialist(rest[1])
+    for path in made:
+        plain(f"made  {path}")
+    plain(f"next  factory preview specialist={rest[1]}")
+    plain(f"      factory run specialist={rest[1]} profile=smoke")
+    plain(f"      {made[0].parent / 'README.md'} says how to make it yours")
     return 0
 
 
@@ -245,4 +261,5 @@ VERBS: dict[str, Verb] = {
     "ask": ask,
     "pretrain": pretrain,
     "exam": exam,
+    "new": new,
 }

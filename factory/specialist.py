@@ -67,8 +67,8 @@ class Specialist:
 
     @property
     def lists(self) -> Path:
-        """The folder of word lists and the like that it draws from: `data/<name>` of the factory, `data/` of a user's own."""
-        return data_folder(self.name) if self.folder.parent == OWN else self.folder / "data"
+        """The folder of word lists and the like that it draws from."""
+        return lists_folder(self.folder)
 
     @property
     def exam(self) -> Path:
@@ -130,6 +130,11 @@ class Specialist:
     def grade(self, example: Example, answers: Sequence[str]) -> list[Score]:
         """One Score per answer to the example."""
         return self.verify(self.state(**example.state), answers)
+
+
+def lists_folder(folder: Path) -> Path:
+    """What the specialist in that folder draws from: `data/<name>` of the factory, `data/` in the folder of a user's own."""
+    return data_folder(folder.name) if folder.parent == OWN else folder / "data"
 
 
 def data_folder(name: str) -> Path:

@@ -14,12 +14,12 @@ LAYERS = (
     {"store", "records", "rows", "config", "groups", "errors", "made_with"},
     {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "pages"},
     {"stages"},
-    {"pipeline", "exam", "forecast", "preview", "ask"},
+    {"pipeline", "exam", "forecast", "preview", "ask", "new"},
     {"cli", "display", "sweep"},
     {"__main__"},
 )
 """The parts of the package from the ground up; a part imports its own layer and those below."""
-APART = {"specialists", "base"}
+APART = {"specialists", "base", "templates"}
 """Parts with rules of their own."""
 SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "errors"}
 BASE_MAY_NOT = {"stages", "pipeline", "registry", "cli", "display"}
