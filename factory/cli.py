@@ -38,6 +38,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   exam         draw a specialist's exam, where it has none
+  overlap      what the exam shares with the base's corpus and the training rows
   new specialist NAME    the folder, the conf file, the tests and the exam of a new one, in the folder you work in
 
   --help, --version
@@ -240,6 +241,20 @@ def new(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def overlap(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """What the exam shares with what was read before it; the gate's exit code where it must share nothing and does."""
+    from factory.base.card import HEADS, cells, overlap_with
+    from factory.overlap import leaks
+
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        lines = overlap_with(asked)
+    display.table(HEADS, map(cells, lines))
+    if found := leaks(lines):
+        raise GateRefused(f"the exam of {asked.specialist.name}", "; ".join(found), "draw what leaks from another side")
+    return 0
+
+
 def loaded(overrides: list[str]) -> config.Config:
     """The configuration, and its specialist's settings typed."""
     from factory import specialist
@@ -261,5 +276,6 @@ VERBS: dict[str, Verb] = {
     "ask": ask,
     "pretrain": pretrain,
     "exam": exam,
+    "overlap": overlap,
     "new": new,
 }

@@ -137,6 +137,13 @@ class Display:
             "registered  asks the registry when it runs. Times are those of earlier runs here, scaled; - where there was none."
         )
 
+    def table(self, heads: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+        """A plain table."""
+        table = columns(*heads)
+        for row in rows:
+            table.add_row(*row)
+        console.print(table)
+
     def preview(self, rows: Iterable[Previewed]) -> None:
         """Rendered rows, the trained span in colour (and between marks where there is none)."""
         for row in rows:

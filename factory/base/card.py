@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from factory.base.corpus import conversation
-from factory.config import Pretrain
-from factory.filters.exact_duplicate import normalised
+from factory.config import Config, Pretrain, load
+from factory.overlap import Line, Read, table, training_rows
 from factory.rows import read_exam
-from factory.specialist import find
-from factory.specialists.sql.families import families
+from factory.specialist import find, names
 
-SAMPLE = 2000
-"""Conversations of the corpus that the overlap is measured on."""
+SAMPLE, ROWS = 4000, 4000
+"""Conversations of the corpus, and training rows of a specialist, that the overlap is measured on."""
+
+HEADS = ("of the exam", "number", "in the base corpus", "in the training rows", "wanted")
 
 
 def card(conf: Pretrain, parameters: int, curve: list[dict[str, Any]]) -> str:
@@ -24,7 +25,7 @@ def card(conf: Pretrain, parameters: int, curve: list[dict[str, Any]]) -> str:
     losses = "\n".join(
         f"| {point['step']} | {point['tokens']:,} | {point['loss']:.3f} |" for point in curve[7::8] or curve
     )
-    table = f"\n| step | tokens | loss per trained token |\n|---|---|---|\n{losses}\n" if curve else ""
+    losses_table = f"\n| step | tokens | loss per trained token |\n|---|---|---|\n{losses}\n" if curve else ""
     mix = ", ".join(f"{task} {weight:g}" for task, weight in conf.mix.items())
     return f"""---
 license: apache-2.0
@@ -41,35 +42,51 @@ machine, not to claim a model's quality.
 
 It read {read}. Weights and tokenizer: Apache-2.0, made for this project from its own generators
 (`factory/base/corpus.py`); no text from elsewhere. Mix by conversations: {mix}. Only what the assistant says was trained.
-{table}
-## What of the SQL exam it can have seen
+{losses_table}
+## What of the exams it can have seen
 
-Measured on {SAMPLE:,} conversations of the corpus against all rows of `factory/specialists/sql/exam.jsonl`:
+All rows of each exam against {SAMPLE:,} conversations of the corpus and the first {ROWS:,} draws of the specialist's training
+rows (`factory overlap specialist=NAME` prints the same). A paraphrase is not seen by any such count.
 
 {overlap(conf)}
 """
 
 
-def overlap(conf: Pretrain) -> str:
-    """The table of what corpus and exam share."""
-    rows = read_exam(find("sql").exam)
-    texts = [message["content"] for index in range(SAMPLE) for message in conversation(conf.seed, index, conf.mix, 1.0)]
-    questions = [row.prompt.rpartition("Question:")[2] for row in rows]
-    seen, asked = grams(texts), [grams([question]) for question in questions]
-    ours, theirs = (
-        {f.label for family in families(side) for e in family.entities for f in e.fields} for side in ("train", "exam")
+def corpus(conf: Pretrain) -> Read:
+    """The first conversations of the corpus, as what was read before an exam."""
+    spoken = (
+        message["content"] for index in range(SAMPLE) for message in conversation(conf.seed, index, conf.mix, 1.0)
     )
-    facts = {
-        "exam families": len({row.family for row in rows}),
-        "of them in the corpus": len({row.family for row in rows} & {family.name for family in families("train")}),
-        "exam questions that share an 8-word run with the corpus": sum(bool(gram & seen) for gram in asked),
-        "exam queries that stand in the corpus": sum(row.answer in "\n".join(texts) for row in rows),
-        "column labels of the exam families that a training family has too": f"{len(ours & theirs)} of {len(theirs)}",
-    }
-    return "| what | number |\n|---|---|\n" + "\n".join(f"| {what} | {number} |" for what, number in facts.items())
+    return Read("base corpus", tuple(spoken))
 
 
-def grams(texts: Iterable[str]) -> set[str]:
-    """The 8-word runs of texts."""
-    split = [normalised(text).split() for text in texts]
-    return {" ".join(words[i : i + 8]) for words in split for i in range(len(words) - 7)}
+def overlap_with(asked: Config, read: Sequence[Read] = ()) -> list[Line]:
+    """What the exam of the configuration's specialist shares with the corpus of its base and with its training rows."""
+    task = find(asked.specialist.name)
+    settings = task.typed(asked.specialist.settings)
+    before = read or [corpus(asked.pretrain)]
+    return table(task, read_exam(task.exam), [*before, training_rows(task, settings, asked.seed, ROWS)])
+
+
+def overlap(conf: Pretrain) -> str:
+    """The tables of all specialists that have an exam, as Markdown."""
+    read, told = [corpus(conf)], []
+    for name in names():
+        if find(name).exam.exists():
+            lines = overlap_with(load([f"specialist={name}"]), read)
+            told.append(f"### {name}\n\n" + "\n".join(markdown(lines)))
+    return "\n\n".join(told)
+
+
+def markdown(lines: Sequence[Line]) -> Iterator[str]:
+    """A table of overlaps."""
+    yield f"| {' | '.join(HEADS)} |"
+    yield "|---|---|---|---|---|"
+    for line in lines:
+        yield f"| {' | '.join(cells(line))} |"
+
+
+def cells(line: Line) -> list[str]:
+    """A line of the table as text; a dash where a reading cannot be asked."""
+    shared = ["-" if number is None else f"{number:,}" for number in line.shared]
+    return [line.what, f"{line.of:,}", *shared, "0" if line.none_wanted else "told only"]

@@ -11,10 +11,10 @@ import pytest
 import factory
 
 LAYERS = (
-    {"store", "records", "rows", "config", "groups", "errors", "made_with"},
-    {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "pages"},
+    {"store", "records", "rows", "config", "groups", "errors", "made_with", "text"},
+    {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "pages", "overlap", "diversity", "human"},
     {"stages"},
-    {"pipeline", "exam", "forecast", "preview", "ask", "new"},
+    {"pipeline", "exam", "forecast", "preview", "ask", "data_card", "new"},
     {"cli", "display", "sweep"},
     {"__main__"},
 )
