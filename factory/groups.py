@@ -46,6 +46,7 @@ class Quantisation(Group):
     kind: Literal["nf4", "none"]  #: 4-bit normal float, or as it is
     double: bool  #: also quantise the quantisation constants (about 0.4 bit per weight less)
     compute_dtype: Literal["float32", "bfloat16"]  #: what weights are unpacked to for a matrix product
+    unpacked: bool  #: training holds the 4-bit values as plain numbers: the same values, faster on a CPU
 
 
 class Weights(Group):
@@ -243,6 +244,7 @@ class PretrainSchedule(Group):
 
     warmup: NonNegativeInt  #: steps
     decay: Fraction  #: share of the steps, at the end
+    growth: Fraction  #: share of the steps over which the contexts grow to their full size
 
 
 class Pretrain(Group):
@@ -251,17 +253,22 @@ class Pretrain(Group):
     out: Text  #: folder that is written
     seed: NonNegativeInt  #: of the weights and the corpus
     vocabulary: Annotated[int, Field(gt=256)]  #: tokens, the 256 bytes among them
-    tokenizer_rows: PositiveInt  #: rows of the corpus that the tokenizer is trained on
+    tokenizer_rows: PositiveInt  #: conversations that the tokenizer is trained on
     architecture: NetworkShape  #: the network's shape
     steps: NonNegativeInt  #: optimizer steps; 0: random weights
-    tokens_per_step: PositiveInt  #: tokens
+    conversations: PositiveInt  #: per step, shared among the processes
+    micro_batch: PositiveInt  #: conversations per forward pass
     max_length: PositiveInt  #: tokens per sequence
     learning_rate: PositiveFloat  #: peak
-    schedule: PretrainSchedule  #: warm-up and decay
+    schedule: PretrainSchedule  #: warm-up, decay and growth
     weight_decay: NonNegativeFloat  #: on matrices
     checkpoint_every: PositiveInt  #: steps
     log_every: PositiveInt  #: steps
-    mix: dict[str, PositiveFloat]  #: task -> weight in the corpus
+    snapshots: Annotated[
+        tuple[PositiveInt, ...], Field(strict=False)
+    ]  #: steps whose weights are kept beside the checkpoint
+    held_out: PositiveInt  #: conversations of a stream of their own that the loss is measured on
+    mix: dict[str, PositiveFloat]  #: lesson -> weight in the corpus
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Pretrain:

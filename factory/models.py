@@ -150,6 +150,26 @@ def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime
     return model
 
 
+def unpack(model: PreTrainedModel) -> None:
+    """For training: puts a plain linear layer with the dequantised values in place of every 4-bit one.
+
+    The base computes with the same numbers as before, without unpacking them in every forward and backward pass. An
+    adapter trained on it is the one that would be trained on the packed base, up to the order of float sums.
+    """
+    import torch
+    from bitsandbytes.functional import dequantize_4bit
+    from bitsandbytes.nn import Linear4bit
+
+    for parent in list(model.modules()):
+        for name, packed in list(parent.named_children()):
+            if isinstance(packed, Linear4bit):
+                values = dequantize_4bit(packed.weight.data, packed.weight.quant_state).to(packed.compute_dtype)
+                plain = torch.nn.Linear(packed.in_features, packed.out_features, packed.bias is not None, device="meta")
+                plain.weight = torch.nn.Parameter(values, requires_grad=False)
+                plain.bias = packed.bias
+                setattr(parent, name, plain)
+
+
 def stay_unpacked(model: PreTrainedModel) -> None:
     """For training: keeps bitsandbytes from repacking 4-bit weights at their first inference on a CPU with AVX512-BF16.
 
@@ -189,7 +209,7 @@ def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) 
     return {
         "base_weights": weights.digest,
         "tokenizer": tokenizer.digest,
-        "quantisation": settings.quantisation.model_dump(mode="json"),
+        "quantisation": settings.quantisation.model_dump(mode="json", exclude={"unpacked"}),
     }
 
 

@@ -87,6 +87,8 @@ def new_trainer(
 
     where = models.device(runtime)
     model = models.load_base(weights, base, runtime)
+    if base.quantisation.unpacked:
+        models.unpack(model)
     models.stay_unpacked(model)
     if base.quantisation.kind != "none":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=train.gradient_checkpointing)

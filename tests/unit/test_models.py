@@ -174,3 +174,29 @@ def test_answers_stop_at_the_stop_token_and_padding_changes_nothing() -> None:
     together = models.answer(model, words, prompts, 8)
     assert together == [models.answer(model, words, [prompt], 8)[0] for prompt in prompts]
     assert all(len(ids) <= 8 and words.eos_token_id not in ids for ids in together)
+
+
+def test_the_unpacked_base_computes_what_the_packed_one_does() -> None:
+    """And holds no 4-bit layer any more; nothing of it is trained."""
+    import torch
+    from bitsandbytes.nn import Linear4bit
+
+    settings = asked("runtime.device=cpu", "runtime.threads=1")
+    weights = models.weights_source(settings.base)
+    packed, unpacked = (models.load_base(weights, settings.base.weights, settings.runtime) for _ in range(2))
+    models.stay_unpacked(packed)
+    models.unpack(unpacked)
+    assert not any(isinstance(module, Linear4bit) for module in unpacked.modules())
+    ids = torch.arange(300, 340).reshape(2, 20)
+    with torch.inference_mode():
+        assert torch.allclose(packed(input_ids=ids).logits, unpacked(input_ids=ids).logits, atol=1e-5)
+    assert sum(p.numel() for p in unpacked.parameters()) > sum(p.numel() for p in packed.parameters())
+
+
+def test_unpacking_is_not_in_the_contract() -> None:
+    """It changes no value: an adapter trained unpacked is one for the packed base."""
+    first, second = (
+        models.base_contract(WEIGHTS, TOKENIZER, asked(f"base.weights.quantisation.unpacked={flag}").base.weights)
+        for flag in ("true", "false")
+    )
+    assert first == second
