@@ -54,7 +54,16 @@ def draw_schema(rng: Random, family: Family, wording: str, needed: int, settings
     for names in ([table.name for table in tables], *([c.name for c in table.columns] for table in tables)):
         if len(set(names)) < len(names):
             raise Inapplicable("two names abbreviate to one")
+    told_apart(tables)
     return Schema(family=family.name, style=style, tables=tables)
+
+
+def told_apart(tables: tuple[Table, ...]) -> None:
+    """Inapplicable where a word of a question could mean two tables, or two columns of one table."""
+    for things in (tables, *(table.columns for table in tables)):
+        said = [word for thing in things for word in {thing.label, thing.synonym}]
+        if len(set(said)) < len(said):
+            raise Inapplicable("two things go by one word")
 
 
 def linked(rng: Random, family: Family, count: int) -> list[Entity]:
