@@ -38,6 +38,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   exam         draw a specialist's exam, where it has none
+  data         up to the kept rows, then their card: counts, reasons, diversity beside human text
   overlap      what the exam shares with the base's corpus and the training rows
   new specialist NAME    the folder, the conf file, the tests and the exam of a new one, in the folder you work in
 
@@ -241,6 +242,19 @@ def new(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def data(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The card of the specialist's data."""
+    from factory.data_card import data_card
+    from factory.pages.data_page import cells, heads
+
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        card = data_card(asked, display.event)
+    display.table(heads(), cells(card.diversity))
+    plain(f"page: {card.page}")
+    return 0
+
+
 def overlap(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What the exam shares with what was read before it; the gate's exit code where it must share nothing and does."""
     from factory.base.card import HEADS, cells, overlap_with
@@ -276,6 +290,7 @@ VERBS: dict[str, Verb] = {
     "ask": ask,
     "pretrain": pretrain,
     "exam": exam,
+    "data": data,
     "overlap": overlap,
     "new": new,
 }

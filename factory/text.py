@@ -12,7 +12,7 @@ from factory.records import Example
 WORD = re.compile(r"\w+")
 QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"")
 NUMBER = re.compile(r"\d[\d.,:/-]*")
-NAME = re.compile(r"(?<=[\w,;] )(?!I\b)[A-Z]\w*")
+NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]\w*")
 """A capitalised word inside a sentence."""
 VALUE_WORDS = 6
 """A string of the state with more words than these is a sentence, no value."""
