@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,7 @@ import yaml
 
 from factory.records import Example
 from factory.specialist import Inapplicable, Specialist
-from factory.text import VALUE_WORDS, runs, strings, told, values, words
+from factory.text import VALUE_WORDS, runs, told, values, words
 
 RUN = 8
 """Words of a run that two texts do not share by chance."""
@@ -30,8 +30,9 @@ FORMAL = 3
 """An answer has a shape of its own where so many of its words are keywords in capitals."""
 HELD_OUT = "held out"
 TOKEN = re.compile(r"'[^']*'|\w+|[^\w\s]")
-SLOT = r" (?:(?!(?:that|which|whose|where|with|or|and|have|has|is|are)\b)\w+ ){1,4}"
-"""What stands in a slot of a phrase: one to four words, none of which begins another phrase."""
+FILLER = r"(?!(?:that|which|whose|where|with|or|and|have|has|is|are|any)\b)\w+"
+"""A word that may stand in a slot of a phrase: one that begins no other phrase."""
+SLOT = rf"{FILLER}(?: {FILLER}){{0,3}}"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def training_rows(task: Specialist, settings: Any, seed: int, rows: int) -> Read
 
 def table(task: Specialist, exam: Sequence[Example], reads: Sequence[Read]) -> list[Line]:
     """All lines: what of the exam stands in each of the readings."""
-    counts = [families(exam, reads), skeletons(exam, reads), names(exam, reads), phrases(task, reads)]
+    counts = [families(exam, reads), skeletons(exam, reads), names(task, exam, reads), phrases(task, reads)]
     return [*counts, *shared_runs(exam, reads), *equal(exam, reads), shared_values(exam, reads)]
 
 
@@ -166,37 +167,50 @@ def shape(text: str) -> str:
     return " ".join(said)
 
 
-def names(exam: Sequence[Example], reads: Sequence[Read]) -> Line:
-    """Renderings that only the exam's held-out rows use, by the names that rows carry; texts carry none."""
-    used = {kind: set() for kind in (True, False)}
-    for row in exam:
-        used[row.tags.get("rendering") == HELD_OUT].update(row.provenance.get("renderings", ()))
-    held = used[True] - used[False]
+def names(task: Specialist, exam: Sequence[Example], reads: Sequence[Read]) -> Line:
+    """Held-out renderings that rows of the exam use, by the names that rows carry (`act.number`); texts carry none."""
+    held = {f"{act}.{number}" for act, ways in told_ways(task) for number, way in enumerate(ways) if way[0] == "~"}
+    used = {name for row in exam for name in row.provenance.get("renderings", ())} & held
     found = [
-        {name for row in read.rows for name in row.provenance.get("renderings", ())} & held if read.rows else None
+        {name for row in read.rows for name in row.provenance.get("renderings", ())} & used if read.rows else None
         for read in reads
     ]
-    return line("held-out renderings, by name", len(held), found, True)
+    return line("held-out renderings, by name", len(used), found, True)
 
 
 def phrases(task: Specialist, reads: Sequence[Read]) -> Line:
-    """Held-out phrases (written with a `~` in the specialist's folder and lists) that stand in texts."""
-    held = {phrase: pattern(phrase) for phrase in held_out_phrases(task) if len(literal(phrase)) >= LITERAL}
+    """All held-out phrases of a specialist that stand in texts."""
+    held = [phrase for phrase in held_out_phrases(task) if len(literal(phrase)) >= LITERAL]
     found = []
     for read in reads:
-        said = "\n".join(" ".join(words(told(text))) for text in read.texts)
-        found.append({phrase for phrase, wanted in held.items() if wanted.search(said)})
+        said = {" ".join(words(told(text))) for text in read.texts}
+        found.append({phrase for phrase in held if says(said, phrase)})
     return line("held-out phrases, by their words", len(held), found, True)
 
 
 def held_out_phrases(task: Specialist) -> list[str]:
-    """The phrases that begin with `~`, from the constants of the specialist's modules and from its lists."""
-    root = sys.modules[task.draw.__module__].__name__
-    root = ".".join(root.split(".")[: root.split(".").index(task.name) + 1])
+    """The phrases that begin with `~`, without it."""
+    return sorted({way[1:] for _, ways in told_ways(task) for way in ways if way[0] == "~"})
+
+
+def told_ways(task: Specialist) -> Iterator[tuple[str, list[str]]]:
+    """Acts with their phrases, from the constants of the specialist's modules and from its lists."""
+    root = task.draw.__module__.rpartition(f".{task.name}")[0] + f".{task.name}"
     modules = [module for name, module in sorted(sys.modules.items()) if f"{name}.".startswith(f"{root}.")]
-    constants = [value for module in modules for name, value in vars(module).items() if name.isupper()]
-    lists = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(task.lists.rglob("*.yaml"))]
-    return sorted({text[1:] for text in strings([*constants, *lists]) if text.startswith("~")})
+    for module in modules:
+        yield from acts({name: value for name, value in vars(module).items() if name.isupper()})
+    for path in sorted(task.lists.rglob("*.yaml")):
+        yield from acts(yaml.load(path.read_text(), yaml.CSafeLoader))
+
+
+def acts(data: Any) -> Iterator[tuple[str, list[str]]]:
+    """Key and phrases of every list of strings, or text of several lines, inside plain data."""
+    for key, value in data.items() if isinstance(data, Mapping) else ():
+        ways = value.splitlines() if isinstance(value, str) else value
+        if isinstance(ways, list | tuple) and ways and all(isinstance(way, str) and way for way in ways):
+            yield str(key), list(ways)
+        else:
+            yield from acts(value)
 
 
 def literal(phrase: str) -> list[str]:
@@ -204,10 +218,18 @@ def literal(phrase: str) -> list[str]:
     return words(re.sub(r"\{\w*\}", " ", phrase))
 
 
+def says(texts: Iterable[str], phrase: str) -> bool:
+    """Whether a phrase stands in one of the texts, given as words; only those with its longest part are looked through."""
+    part = max((" ".join(words(part)) for part in re.split(r"\{\w*\}", phrase)), key=len)
+    wanted = pattern(phrase)
+    return any(wanted.search(text) for text in texts if part in text)
+
+
 def pattern(phrase: str) -> re.Pattern[str]:
-    """A phrase as looked for in a text of words: its own words in a row, a few others in a slot between them."""
-    parts = [" ".join(map(re.escape, words(part))) for part in re.split(r"\{\w*\}", phrase)]
-    return re.compile(r"(?:^|(?<= ))" + SLOT.join(filter(None, parts)) + r"(?= |$)", re.MULTILINE)
+    """A phrase as looked for in a text of words: its own words in a row, one to four others in each of its slots."""
+    parts = re.split(r"(\{\w*\})", phrase)
+    said = [SLOT if part.startswith("{") else " ".join(map(re.escape, words(part))) for part in parts]
+    return re.compile(rf"(?:^|(?<= )){' '.join(filter(None, said))}(?= |$)")
 
 
 def shared_runs(exam: Sequence[Example], reads: Sequence[Read]) -> Iterator[Line]:
