@@ -1,0 +1,198 @@
+"""How a plan is told: a request in one of many styles, its constraints in many wordings and orders, and the text.
+
+A phrase that starts with `~` in `data/creative/prompts.yaml` is held out: training rows never use it.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from factory.records import Rendered
+from factory.specialist import Inapplicable
+from factory.specialists.creative import lexicon
+from factory.specialists.creative.lexicon import article, sounded
+from factory.specialists.creative.rhyme import syllables
+from factory.specialists.creative.state import State
+from factory.specialists.creative.write import attempts, capital
+
+NUMBERS = {3: "three", 4: "four", 5: "five", 6: "six"}
+STYLES = ("sentences", "sentences", "list", "mixed", "casual")
+TAGGED = ("place", "mood", "person", "tense", "count", "rhyme", "words")
+"""Constraints that may hang on the request itself."""
+
+
+def render(state: State, rng: Random, held_out: bool) -> Rendered:
+    """Prompt and answer of a plan; Inapplicable where no text comes out within its limits."""
+    telling = Telling(state, rng, held_out)
+    prompt = telling.prompt()
+    return Rendered(({"role": "user", "content": prompt},), text(state, rng), tuple(telling.used))
+
+
+def text(state: State, rng: Random) -> str:
+    """A text that keeps the whole plan; Inapplicable where none does."""
+    for attempt in attempts(state, rng):
+        if within(state, attempt):
+            return attempt
+    raise Inapplicable("no text within the limits")
+
+
+def within(state: State, text: str) -> bool:
+    """Whether a text has as many words as asked for and no line with too many syllables."""
+    if state.words and not state.words.low <= len(text.split()) <= state.words.high:
+        return False
+    return not state.syllables or all(
+        sum(map(syllables, lexicon.WORD.findall(line))) <= state.syllables for line in text.splitlines()
+    )
+
+
+class Telling:
+    """One way of telling a plan: the style, the phrases and their order."""
+
+    def __init__(self, state: State, rng: Random, held_out: bool) -> None:
+        self.state, self.rng, self.held_out = state, rng, held_out
+        self.used: list[str] = []
+        self.table = lexicon.read("prompts")
+        self.slots = slots(state, rng)
+
+    def prompt(self) -> str:
+        """The whole request."""
+        style = self.rng.choice(STYLES)
+        self.used.append(f"style.{style}")
+        parts = self.parts()
+        tagged = [part for part in parts if part == parts[0] or (part in TAGGED and self.rng.random() < 0.3)]
+        if style == "list":
+            return f"{self.head([])}:\n{self.lines(parts)}"
+        if self.rng.random() < 0.15:
+            tagged = []
+        rest = [part for part in parts if part not in tagged]
+        if style == "mixed":
+            return f"{self.head(tagged)}.\n{self.lines(rest)}"
+        body = " ".join([f"{self.head(tagged)}.", *(self.sentence(part) for part in self.ordered(rest))])
+        if style == "casual":
+            start = body if body.startswith("I ") else f"{body[0].lower()}{body[1:]}"
+            return f"{self.said('casual openings')}, {start} {self.said('casual closings')}"
+        return body
+
+    def parts(self) -> list[str]:
+        """The constraints of the plan, by name, the hero first."""
+        state = self.state
+        asked = {
+            "hero": state.form != "letter",
+            "writer": state.form == "letter",
+            "friend": state.friend is not None and state.form != "letter",
+            "place": True,
+            "mood": state.mood,
+            "wish": True,
+            "obstacle": state.obstacle,
+            "turn": state.turn,
+            "person": True,
+            "tense": True,
+            "count": True,
+            "rhyme": state.rhyme,
+            "syllables": state.syllables,
+            "required": state.required,
+            "forbidden": state.forbidden,
+            "words": state.words,
+        }
+        return [name for name, there in asked.items() if there]
+
+    def ordered(self, parts: list[str]) -> list[str]:
+        """The constraints in the order they are told: mostly shuffled, the hero first."""
+        if self.rng.random() < 0.25:
+            return parts
+        rest = [part for part in parts if part not in ("hero", "writer")]
+        self.rng.shuffle(rest)
+        return [part for part in parts if part in ("hero", "writer")] + rest
+
+    def head(self, tagged: list[str]) -> str:
+        """The request with what hangs on it."""
+        form = self.phrase("forms", self.table["forms"][self.state.form])
+        ask = self.said("ask").format(a_form=form)
+        return " ".join([ask, *(self.phrase(part, self.of(part)["tag"]) for part in tagged)])
+
+    def sentence(self, part: str) -> str:
+        """A constraint as a sentence."""
+        return capital(self.phrase(part, self.of(part)["sentence"]))
+
+    def lines(self, parts: list[str]) -> str:
+        """Constraints as a list with labels."""
+        return "\n".join(f"- {label}: {value}" for part in self.ordered(parts) for label, value in self.labelled(part))
+
+    def labelled(self, part: str) -> list[tuple[str, str]]:
+        """A constraint as label and value; the writer of a letter comes with the reader."""
+        state, table = self.state, self.table[part]
+        label = self.phrase(f"{part} label", table["label"])
+        if part in ("person", "tense", "rhyme"):
+            return [(label, self.phrase(f"{part} value", self.of(part)["label"]))]
+        if part == "count":
+            return [(label, self.phrase("count value", self.of(part)["label"]))]
+        if part == "writer":
+            reader = self.phrase("addressee label", self.table["addressee"]["label"])
+            return [(label, f"{self.slots['name']} the {self.slots['kind']}"), (reader, state.friend.name)]
+        values = {
+            "hero": f"{state.hero.name} the {state.hero.kind}",
+            "friend": self.slots["friend"],
+            "words": f"{self.slots['low']} to {self.slots['high']}",
+            "required": ", ".join(state.required),
+            "forbidden": ", ".join(state.forbidden),
+            "syllables": f"at most {state.syllables} syllables",
+        }
+        return [(label, values.get(part) or str(getattr(state, part)))]
+
+    def of(self, part: str) -> dict[str, Any]:
+        """The phrases of a constraint, by kind."""
+        table = self.table[part]
+        key = {
+            "person": self.state.person,
+            "tense": self.state.tense,
+            "rhyme": self.state.rhyme,
+            "count": self.state.form,
+        }
+        return table[key[part]] if part in key else table
+
+    def said(self, name: str) -> str:
+        """A phrase of one of the lists that stand by themselves."""
+        group, _, kind = name.partition(" ")
+        return self.phrase(name, self.table[group][kind] if kind else self.table[group])
+
+    def phrase(self, name: str, phrases: list[str]) -> str:
+        """One phrase, filled: a held-out one if those are wanted and there is one."""
+        held = [i for i, phrase in enumerate(phrases) if phrase.startswith("~")]
+        fitting = held if self.held_out and held else [i for i in range(len(phrases)) if i not in held]
+        index = self.rng.choice(fitting)
+        self.used.append(f"{name}.{index}")
+        # The slots differ between required and forbidden words.
+        return sounded(phrases[index].removeprefix("~").format_map(self.slots | self.listed(name)))
+
+    def listed(self, name: str) -> dict[str, str]:
+        """The slots of a list of words."""
+        words = {"required": self.state.required, "forbidden": self.state.forbidden}.get(name)
+        if not words:
+            return {}
+        joint = " or " if name == "forbidden" else " and "
+        return {
+            "list": joint.join(filter(None, (", ".join(words[:-1]), words[-1]))),
+            "word_s": "words" if words[1:] else "word",
+        }
+
+
+def slots(state: State, rng: Random) -> dict[str, Any]:
+    """What the phrases of a prompt may name."""
+    friend = f"{state.friend.name} the {state.friend.kind}".removesuffix(" the ") if state.friend else ""
+    return {
+        "a_form": "{a_form}",
+        "name": state.hero.name,
+        "kind": state.hero.kind,
+        "a_kind": article(state.hero.kind),
+        "friend": friend,
+        "place": state.place,
+        "mood": state.mood,
+        "wish": state.wish,
+        "obstacle": state.obstacle,
+        "turn": state.turn,
+        "n": rng.choice((str(state.count), NUMBERS[state.count])),
+        "most": state.syllables,
+        "low": state.words.low if state.words else 0,
+        "high": state.words.high if state.words else 0,
+    }
