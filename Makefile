@@ -8,7 +8,7 @@ BIN := .venv/bin
 FACTORY := $(BIN)/factory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill base lint format bench golden lock clean
+.PHONY: help setup run test drill external base lint format bench golden lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ test: setup  ## all tests
 
 drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte
 	$(BIN)/python tests/drill.py
+
+external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE) beside their trivial floors; ARGS="spider"
+	$(BIN)/python -m tests.external $(ARGS)
 
 base: setup  ## make the embedded bases again (nano: about half an hour on 2 cores)
 	$(FACTORY) pretrain pretrain=nano

@@ -5,19 +5,15 @@ Copies are made of at most 500 rows a table, so that the time stays small; the o
 
 from __future__ import annotations
 
-import sqlite3
-import tarfile
-from contextlib import closing
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from factory.rows import read_jsonl
-from factory.sandbox import Database, Row, shared
+from factory.sandbox import Database, shared
 from factory.specialists.sql.verify import compare, stable
-
-COPIES, MOST = 4, 500
+from tests.external.spider import COPIES, load, perturb
 
 
 @pytest.fixture(scope="module")
@@ -25,47 +21,8 @@ def spider(
     shared_data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[list[dict[str, str]], dict[str, Database]]:
     """The questions and their databases."""
-    place = tmp_path_factory.mktemp("spider")
-    with tarfile.open(shared_data / "sql/spider/databases_dev.tar.xz") as tar:
-        tar.extractall(place, filter="data")
-    return list(read_jsonl(shared_data / "sql/spider/dev.jsonl")), {
-        file.stem: read(file) for file in sorted(place.rglob("*.sqlite"))
-    }
-
-
-def read(file: Path) -> Database:
-    """A sqlite file as the sandbox builds it."""
-    with closing(sqlite3.connect(file)) as connection:
-        connection.text_factory = lambda data: data.decode("utf-8", "replace")
-        names = [
-            name
-            for (name,) in connection.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            )
-        ]
-        return Database(
-            {
-                name: (
-                    tuple(
-                        f'"{column[1]}" {column[2]}' for column in connection.execute(f'PRAGMA table_info("{name}")')
-                    ),
-                    tuple(connection.execute(f'SELECT * FROM "{name}"')),
-                )
-                for name in names
-            }
-        )
-
-
-def perturb(database: Database, rng: Random) -> Database:
-    """A copy with rows shuffled, a fifth of them deleted, some said twice, and some values set to null."""
-
-    def changed(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        left = rng.sample(rows, min(len(rows), MOST))
-        left = [row for row in left if rng.random() < 0.8]
-        left += [row for row in left if rng.random() < 0.1]
-        return tuple(tuple(None if rng.random() < 0.02 else cell for cell in row) for row in left)
-
-    return Database({name: (columns, changed(rows)) for name, (columns, rows) in database.tables.items()})
+    databases, _ = load(shared_data, tmp_path_factory.mktemp("spider"))
+    return list(read_jsonl(shared_data / "sql/spider/dev.jsonl")), databases
 
 
 def golds(spider: tuple[list[dict[str, str]], dict[str, Database]]) -> dict[str, list[str]]:
