@@ -16,8 +16,10 @@ from typing_extensions import get_type_hints, is_typeddict
 
 from factory.errors import ConfigMistake, closest
 from factory.groups import (
+    ArmTable,
     Balance,
     Base,
+    Compare,
     Config,
     Contamination,
     Evaluate,
@@ -46,8 +48,10 @@ from factory.groups import (
 )
 
 __all__ = [
+    "ArmTable",
     "Balance",
     "Base",
+    "Compare",
     "Config",
     "Contamination",
     "Evaluate",
@@ -77,6 +81,7 @@ __all__ = [
     "data_dir",
     "groups",
     "load",
+    "of_specialist",
     "resolve_path",
     "user_conf_dir",
 ]
@@ -129,9 +134,17 @@ def load(overrides: Sequence[str]) -> Config:
     _check_overrides(overrides)
     plain = _compose(overrides, own)
     try:
-        return Config.model_validate(plain)
+        typed = Config.model_validate(plain)
     except ValidationError as error:
         raise _type_mistake(error) from None
+    typed._said = tuple(overrides)
+    return typed
+
+
+def of_specialist(asked: Config, name: str) -> Config:
+    """What was asked, of another specialist: the same overrides but for what was said of the first one alone."""
+    own = re.compile(r"[+~]*specialist\b")
+    return load([*(word for word in asked._said if not own.match(word)), f"specialist={name}"])
 
 
 def _shipped(name: str) -> Path:

@@ -16,6 +16,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    PrivateAttr,
     WrapValidator,
     model_validator,
 )
@@ -57,6 +58,7 @@ class Weights(Group):
     dtype: Literal["float32", "bfloat16", "float16"]  #: of everything that is not quantised
     attention: Literal["eager", "sdpa", "flash_attention_2"]  #: implementation of attention
     quantisation: Quantisation  #: 4-bit or not
+    random_seed: NonNegativeInt | None  #: null: as shipped; a number: random weights of the same shape, from this seed
 
 
 class Base(Group):
@@ -135,8 +137,8 @@ class FilterTable(TypedDict):
     split: Split
 
 
-def _in_order_given(value: Any, check: Callable[[Any], FilterTable]) -> dict[str, Group]:
-    """Typed dicts come back in the order of their class; filters run in the order they were written."""
+def _in_order_given(value: Any, check: Callable[[Any], Any]) -> dict[str, Group]:
+    """Typed dicts come back in the order of their class; filters and arms come in the order written."""
     typed: Mapping[str, Any] = check(value)
     return {name: typed[name] for name in value}
 
@@ -176,7 +178,7 @@ class Lora(Group):
 class Train(Group):
     """How an adapter is trained."""
 
-    method: Literal["qlora"]  #: the only method so far
+    method: Literal["qlora", "full"]  #: full: every weight, without an adapter; an arm of the comparison only
     optimizer: Text  #: transformers' name, e.g. adamw_torch
     learning_rate: PositiveFloat  #: peak
     schedule: Schedule  #: warm-up, decay, floor
@@ -202,6 +204,53 @@ class Evaluate(Group):
     bootstrap: PositiveInt  #: resamples behind the interval
     confidence: OpenFraction  #: of the interval, e.g. 0.95
     samples: NonNegativeInt  #: answers shown side by side on the page
+
+
+class Examples(Group):
+    """The base with training rows before the question, as turns of the chat."""
+
+    rows: PositiveInt  #: at most; the nearest ones that fit beside the question and its answer
+    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
+
+
+class Nearest(Group):
+    """The answer of the nearest training row, whatever was asked."""
+
+    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
+
+
+class Other(Group):
+    """The adapter of another specialist on this specialist's exam."""
+
+    specialist: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  #: its name
+
+
+class RandomBase(Group):
+    """The same training on a base of random weights; has no settings."""
+
+
+class FullTuning(Group):
+    """Every weight trained, on the same rows for as many steps: the ceiling."""
+
+    learning_rate: PositiveFloat  #: peak; an adapter's own would be far too high
+
+
+class ArmTable(TypedDict):
+    """Every arm there is beside base and adapter, with its settings; a run names those it wants."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
+
+    examples: NotRequired[Examples]  #: the base with examples in the prompt
+    nearest: NotRequired[Nearest]  #: no model at all
+    other: NotRequired[Other]  #: another specialist's adapter
+    random: NotRequired[RandomBase]  #: a base that knows nothing
+    full: NotRequired[FullTuning]  #: every weight trained
+
+
+class Compare(Group):
+    """What the adapter is set beside, on the same rows of the exam."""
+
+    arms: Annotated[ArmTable, WrapValidator(_in_order_given)]  #: name -> settings, in the order they are shown
 
 
 class Gate(Group):
@@ -244,7 +293,7 @@ class PretrainSchedule(Group):
 
     warmup: NonNegativeInt  #: steps
     decay: Fraction  #: share of the steps, at the end
-    growth: Fraction  #: share of the steps over which the contexts grow to their full size
+    growth: NonNegativeInt  #: steps over which the contexts grow to their full size
 
 
 class Pretrain(Group):
@@ -282,6 +331,7 @@ class Runtime(Group):
 
     runs: Text  #: folder that products are written to
     workers: PositiveInt  #: processes that generate and verify
+    jobs: PositiveInt  #: products made at once, each by a process of its own; 1: one after another in this one
     threads: PositiveInt  #: of torch, per process
     device: Literal["auto", "cpu", "cuda"]  #: auto: cuda where there is one
     offline: bool  #: never ask the hub
@@ -305,10 +355,12 @@ class Config(Group):
     tokenize: Tokenize
     train: Train
     evaluate: Evaluate
+    compare: Compare
     registry: Registry
     pretrain: Pretrain
     runtime: Runtime
     specialist: Specialist
+    _said: tuple[str, ...] = PrivateAttr(())  #: the overrides it was composed from; no part of what was asked
 
     def dump(self) -> dict[str, Any]:
         """Plain data, JSON-able, in the order of the configuration (which counts for `filter`)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from factory import config
 from factory.errors import ContractMismatch, Mistake, Unavailable
-from factory.store import Source, digest, folder_digest
+from factory.store import Made, Source, digest, folder_digest
 
 if TYPE_CHECKING:
     import torch
@@ -126,28 +127,60 @@ def load_tokenizer(tokenizer: Source) -> PreTrainedTokenizerBase:
     return words
 
 
+def quiet() -> None:
+    """What transformers says goes where all logs go, not between our lines."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.disable_default_handler()
+    logging.enable_propagation()
+
+
 def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime) -> PreTrainedModel:
     """The frozen base as configured: NF4 with double quantisation or as it is; safetensors only, no remote code."""
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    logging.disable_default_handler()  # what it says goes where all logs go, not between our lines
-    logging.enable_propagation()
+    quiet()
     where = device(runtime)
-    model = AutoModelForCausalLM.from_pretrained(
-        weights.path,
-        revision=dict(weights.facts).get("revision"),
-        dtype=getattr(torch, settings.dtype),
-        attn_implementation=settings.attention,
-        quantization_config=quantisation_config(settings.quantisation),
-        device_map={"": where},
-        use_safetensors=True,
-        trust_remote_code=False,
-    )
+    with drawn_at_random(weights, settings) as (path, revision):
+        model = AutoModelForCausalLM.from_pretrained(
+            path,
+            revision=revision,
+            dtype=getattr(torch, settings.dtype),
+            attn_implementation=settings.attention,
+            quantization_config=quantisation_config(settings.quantisation),
+            device_map={"": where},
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
     model.eval()
     return model
+
+
+@contextmanager
+def drawn_at_random(weights: Source, settings: config.Weights) -> Iterator[tuple[Path | str, str | None]]:
+    """Path and revision to load: the weights as they are, or for a `random_seed` a folder of random ones of their shape."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    revision = dict(weights.facts).get("revision")
+    if settings.random_seed is None:
+        yield weights.path, revision
+        return
+    shape = AutoConfig.from_pretrained(weights.path, revision=revision, trust_remote_code=False)
+    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
+        torch.manual_seed(settings.random_seed)
+        model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, settings.dtype), trust_remote_code=False)
+        model.save_pretrained(folder)
+        yield folder, None
+
+
+def load_full(full: Made, settings: config.Weights, runtime: config.Runtime) -> PreTrainedModel:
+    """The model of a training of every weight, from `model/` of its product."""
+    files = [full.file(name) for name in full.manifest["payload"] if name.startswith("model/")]
+    plain = settings.model_copy(update={"random_seed": None})
+    return load_base(Source(files[0].parent, full.key), plain, runtime)
 
 
 def unpack(model: PreTrainedModel) -> None:
@@ -207,7 +240,7 @@ def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any]) -
 def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
     """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe."""
     return {
-        "base_weights": weights.digest,
+        "base_weights": weights.digest if settings.random_seed is None else f"random {settings.random_seed}",
         "tokenizer": tokenizer.digest,
         "quantisation": settings.quantisation.model_dump(mode="json", exclude={"unpacked"}),
     }
@@ -284,6 +317,8 @@ def answer(
             do_sample=False,
             pad_token_id=pad,
             eos_token_id=tokenizer.eos_token_id,
+            cache_implementation="static",  # the default copies itself at every token: 16 % slower on a CPU
+            disable_compile=True,
         )
     stop = tokenizer.eos_token_id
     return [row[: row.index(stop)] if stop in row else row for row in grown[:, width:].tolist()]

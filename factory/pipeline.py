@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from factory import models, specialist, store
-from factory.config import Config
+from factory.config import Config, of_specialist
 from factory.errors import Mistake
 from factory.made_with import made_with
+from factory.stages.compare import compare
 from factory.stages.evaluate import evaluate
 from factory.stages.filter import filter
 from factory.stages.generate import generate
@@ -22,11 +23,21 @@ STAGES = (
     Stage("examples", generate, version=1),
     Stage("kept", filter, version=1),
     Stage("tokens", tokenize, version=1),
-    Stage("adapter", train, version=1),
-    Stage("report", evaluate, version=1),
+    Stage("adapter", train, version=2),
+    Stage("report", evaluate, version=2),
+    Stage("random", train, version=2),
+    Stage("full", train, version=2),
+    Stage("comparison", compare, version=1),
 )
-VERBS = {stage.function.__name__: stage.makes for stage in STAGES}
-"""Verb to the product it ends with: generate -> examples, ..., evaluate -> report."""
+VERBS = {
+    "generate": "examples",
+    "filter": "kept",
+    "tokenize": "tokens",
+    "train": "adapter",
+    "evaluate": "report",
+    "compare": "comparison",
+}
+"""Verb to the product it ends with."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,18 @@ class Step:
     made: Made
 
 
-def steps(config: Config, until: str = "report") -> Iterator[Step]:
+def steps(config: Config, until: str = "comparison", coming: Collection[str] = ()) -> Iterator[Step]:
     """The stages in order up to the product `until`, with their products planned; nothing is made.
 
-    The base is not looked at before a stage needs it, so that data can be made without one.
+    The base is not looked at before a stage needs it, so that data can be made without one. `coming` names the
+    specialists whose adapters are being made beside this one, which the comparison may count on.
     """
+    if config.train.method != "qlora":
+        raise Mistake(
+            f"train.method={config.train.method}",
+            "a specialist is an adapter",
+            "training every weight is an arm of the comparison: compare.arms.full",
+        )
     task = specialist.find(config.specialist.name)
     task.typed(config.specialist.settings)
     root = Path(config.runtime.runs) / task.name
@@ -55,19 +73,53 @@ def steps(config: Config, until: str = "report") -> Iterator[Step]:
         "tokenize": config.tokenize,
         "train": config.train,
         "evaluate": config.evaluate,
+        "compare": config.compare,
+        "random": None,
+        "full": None,
         "base": config.base.weights,
         "exam": exam(task),
         "lists": lists(task),
     }
     late = {"tokenizer": models.tokenizer_source, "weights": models.weights_source}
     for stage in STAGES:
+        if stage.makes in ("random", "full") and stage.makes not in config.compare.arms:
+            continue
         for name in set(stage.needs) & set(late) - set(given):
             given[name] = late[name](config.base)
-        made = store.plan(stage, given, {"specialist": task.version}, root)
-        yield Step(stage, {name: given[name] for name in stage.needs}, made)
+        if "other" in stage.needs:
+            given["other"] = other_adapter(config, coming)
+        its = given | arm(config, stage.makes)
+        made = store.plan(stage, its, {"specialist": task.version}, root)
+        yield Step(stage, {name: its[name] for name in stage.needs}, made)
         given[stage.makes] = made
         if stage.makes == until:
             return
+
+
+def arm(config: Config, makes: str) -> dict[str, Any]:
+    """What a training for the comparison is given otherwise than the adapter's own."""
+    weights = config.base.weights
+    if makes == "random":
+        return {"base": weights.model_copy(update={"random_seed": config.seed})}
+    if makes == "full":
+        plain = weights.quantisation.model_copy(update={"kind": "none", "unpacked": False})
+        rate = config.compare.arms["full"].learning_rate
+        return {
+            "base": weights.model_copy(update={"quantisation": plain, "dtype": "float32"}),
+            "train": config.train.model_copy(update={"method": "full", "learning_rate": rate}),
+        }
+    return {}
+
+
+def other_adapter(config: Config, coming: Collection[str]) -> Made | None:
+    """The other specialist's adapter under the same overrides; none where no arm asks for it or nobody has made it."""
+    if "other" not in config.compare.arms:
+        return None
+    name = config.compare.arms["other"].specialist
+    if name == config.specialist.name:
+        raise Mistake(f"compare.arms.other.specialist={name}", "is the specialist itself", "name another one")
+    *_, last = steps(of_specialist(config, name), "adapter")
+    return last.made if last.made.complete or name in coming else None
 
 
 def exam(task: specialist.Specialist) -> Source:
@@ -97,9 +149,9 @@ def run(config: Config, until: str, events: Events) -> Iterator[tuple[Step, bool
         yield step, found
 
 
-def products(config: Config) -> dict[str, Made]:
+def products(config: Config, until: str = "comparison") -> dict[str, Made]:
     """The products of a configuration by name, all of them complete; Mistake where one is still to be made."""
-    planned = {step.made.stage: step.made for step in steps(config)}
+    planned = {step.made.stage: step.made for step in steps(config, until)}
     lacking = [made for made in planned.values() if not made.complete]
     if lacking:
         raise Mistake(

@@ -50,7 +50,8 @@ class Specialist:
 
     `version` must change with anything that changes what `draw`, `render` or `verify` make. `verify(state, answers)` gives
     one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1. A specialist whose answers are
-    also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name.
+    also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name. `notice`
+    (NOTICE of the module) is said wherever its answers are shown; empty where there is nothing to say.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Specialist:
     corrupt: Callable[[Any], list[str]]
     describe: Callable[[Any], Description]
     survey: SURVEY | None
+    notice: str
 
     @property
     def lists(self) -> Path:
@@ -181,4 +183,5 @@ def typed(name: str, folder: Path, module: ModuleType) -> Specialist:
         module.corrupt,
         module.describe,
         getattr(module, "survey", None),
+        getattr(module, "NOTICE", ""),
     )

@@ -14,26 +14,47 @@ def page(specialist: str, report: dict[str, Any], curve: list[dict[str, Any]], s
     `report` and `samples` are as the stage evaluate makes them. Rows of `curve` have `step` with `loss` (and
     `learning_rate`, `grad_norm`) or with `eval_loss`. Raises jinja2's UndefinedError where the report lacks a figure.
     """
+    return drawn(
+        "report.html",
+        specialist=specialist,
+        report=report,
+        samples=samples,
+        confidence=confidence(report),
+        forest=forest(report),
+        plot=curve_plot(curve),
+        last=last(curve),
+        reasons=reasons(report["wrong_because"]),
+    )
+
+
+def drawn(template: str, **given: Any) -> str:
+    """A template of this folder, filled in; everything given is text, never HTML, and nothing may be absent."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    drawn = Environment(
+    pages = Environment(
         loader=PackageLoader("factory", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    drawn.filters |= {"percent": percent, "signed": signed, "count": count}
-    return drawn.get_template("report.html").render(
-        specialist=specialist,
-        report=report,
-        samples=samples,
-        confidence=f"{100 * report['confidence']:g}\u00a0%",
-        forest=forest(report),
-        plot=curve_plot(curve),
-        last=last(curve),
-        reasons=reasons(report["wrong_because"]),
-    )
+    pages.filters |= {"percent": percent, "signed": signed, "count": count, "figure": figure, "words": words}
+    return pages.get_template(template).render(**given)
+
+
+def confidence(found: dict[str, Any]) -> str:
+    """The confidence of a report's intervals, as a percentage."""
+    return f"{100 * found['confidence']:g}\u00a0%"
+
+
+def figure(number: float | None) -> str:
+    """A figure of a specialist's own, whatever its unit; a dash where there is none."""
+    return "–" if number is None else f"{number:.3g}".replace("-", "−")
+
+
+def words(name: str) -> str:
+    """A figure's name as words."""
+    return name.replace("_", " ")
 
 
 def percent(share: float) -> str:
@@ -80,10 +101,15 @@ def axis(numbers: Sequence[float], start: float, end: float, least: float = 0.0)
 
 def forest(report: dict[str, Any]) -> dict[str, Any]:
     """Lines of the forest plot and of the table of cuts: all rows, then every label and its values; and its axis."""
-    lines = [{"name": "all rows", "found": report}]
+    lines = [{"name": "all rows", "found": report, "strong": True}]
     for label, values in report["cuts"].items():
-        lines.append({"name": label, "found": None})
-        lines += [{"name": value or "(none)", "found": found} for value, found in values.items()]
+        lines.append({"name": label, "found": None, "strong": True})
+        lines += [{"name": value or "(none)", "found": found, "strong": False} for value, found in values.items()]
+    return laid(lines)
+
+
+def laid(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Lines of a forest plot (name, found: its `difference` and rows or none, strong) with their places, and the axis."""
     lines = [line | {"y": 22 + 26 * place} for place, line in enumerate(lines)]
     ends = [
         100 * line["found"]["difference"][end] for line in lines if line["found"] for end in ("low", "value", "high")

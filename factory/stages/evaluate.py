@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from factory import config, models
 from factory.chat import prompt_ids
 from factory.pages import report_page
-from factory.records import Example, Score
-from factory.rows import read_exam, read_jsonl, write_table
+from factory.records import Example
+from factory.rows import read_exam, read_examples, read_jsonl, write_table
 from factory.specialist import find
+from factory.stages.sitting import Answered, chosen, counted, parts, sit, survey
 from factory.stats import mcnemar, mean_interval, paired_bootstrap
-from factory.store import Events, Made, Source, digest
-
-
-@dataclass(frozen=True)
-class Answered:
-    """One model's answer to one row of the exam."""
-
-    text: str
-    tokens: int
-    stopped: bool
-    score: Score
+from factory.store import Events, Made, Source
 
 
 def evaluate(
     adapter: Made,
+    kept: Made,
     tokenizer: Source,
     weights: Source,
     base: config.Weights,
@@ -47,18 +40,21 @@ def evaluate(
     words = models.load_tokenizer(tokenizer)
     contract = models.base_contract(weights, tokenizer, base)
     model = models.attach(models.load_base(weights, base, runtime), adapter.folder / "adapter", contract)
+    prompts = [prompt_ids(words, row.messages) for row in rows]
     answered = {}
     for name in ("base", "adapter"):
         with models.base_alone(model, name == "base"):
-            texts = answers(
-                model, words, rows, evaluate, lambda done, name=name: events(name, done=done, total=len(rows))
-            )
-        answered[name] = [
-            Answered(text, tokens, stopped, task.grade(row, [text])[0])
-            for row, (text, tokens, stopped) in zip(rows, texts, strict=True)
-        ]
-    report = summary(rows, answered["base"], answered["adapter"], evaluate, seed) | {"exam": exam.digest}
-    report["alive"] = alive(model, [prompt_ids(words, row.messages) for row in rows[:8]])
+            progress = partial(counted, events, name, len(rows))
+            answered[name] = sit(model, words, task, rows, prompts, evaluate, progress)
+    report = summary(rows, answered["base"], answered["adapter"], evaluate, seed)
+    training = [row for row in read_examples(kept.file("kept.parquet")) if row.split == "train"]
+    texts = {name: [one.text for one in sat] for name, sat in answered.items()}
+    report |= {
+        "exam": exam.digest,
+        "notice": task.notice,
+        "survey": survey(task, rows, training, **texts, gold=[row.answer for row in rows]),
+    }
+    report["alive"] = alive(model, prompts[:8])
     (out / "report.json").write_text(json.dumps(report, indent=1))
     write_table(
         out / "answers.parquet",
@@ -67,31 +63,7 @@ def evaluate(
     curve = list(read_jsonl(adapter.file("curve.jsonl")))
     samples = pick(rows, answered, evaluate.samples)
     (out / "report.html").write_text(report_page.page(specialist.name, report, curve, samples), encoding="utf-8")
-    return {name: report[name] for name in ("rows", "confidence", "base", "adapter", "difference")}
-
-
-def chosen(rows: list[Example], most: int | None, seed: int) -> list[Example]:
-    """All rows, or `most` of them by the digest of their ids: the same ones whatever the order of the file."""
-    if most is None or most >= len(rows):
-        return rows
-    return sorted(rows, key=lambda row: digest([seed, row.id]))[:most]
-
-
-def answers(
-    model: Any, words: Any, rows: Sequence[Example], settings: config.Evaluate, progress: Any
-) -> list[tuple[str, int, bool]]:
-    """Text, tokens and whether it stopped by itself, for every row; batched by length of the prompt."""
-    prompts = [prompt_ids(words, row.messages) for row in rows]
-    order = sorted(range(len(rows)), key=lambda i: len(prompts[i]))
-    found: dict[int, tuple[str, int, bool]] = {}
-    for start in range(0, len(order), settings.batch_size):
-        batch = order[start : start + settings.batch_size]
-        for i, ids in zip(
-            batch, models.answer(model, words, [prompts[i] for i in batch], settings.max_new_tokens), strict=True
-        ):
-            found[i] = words.decode(ids).strip(), len(ids), len(ids) < settings.max_new_tokens
-        progress(len(found))
-    return [found[i] for i in range(len(rows))]
+    return {name: report[name] for name in ("rows", "confidence", "base", "adapter", "difference", "parts", "survey")}
 
 
 def summary(
@@ -130,6 +102,7 @@ def compared(
         "adapter": asdict(mean_interval(second, groups, *how)),
         "difference": asdict(paired_bootstrap(first, second, groups, *how)),
         "mcnemar": asdict(mcnemar(first, second)),
+        "parts": parts(base=base, adapter=adapter),
     }
 
 
@@ -176,6 +149,7 @@ def side_by_side(row: Example, base: Answered, adapter: Answered) -> dict[str, A
                 ("answer", one.text),
                 ("score", one.score.value),
                 ("reason", one.score.reason),
+                ("parts", json.dumps(one.score.parts)),
                 ("tokens", one.tokens),
                 ("stopped", one.stopped),
             )

@@ -1,5 +1,7 @@
 """Stage four: token arrays to an adapter, by TRL's SFTTrainer on the frozen, quantised base (QLoRA, Dettmers et al. 2023).
 
+The same stage trains every weight (`method=full`), which the comparison sets beside the adapter.
+
 Killed anywhere, it resumes to the same bytes: the Trainer writes checkpoints in place and takes the highest number, so
 here a checkpoint counts only with a marker that is written last, and the one before it is kept until then.
 """
@@ -34,6 +36,7 @@ def train(
 ) -> dict[str, Any]:
     """Writes `adapter/` (plain PEFT format and its contract) and `curve.jsonl` (step, loss, learning rate).
 
+    With `method=full` there is `model/` in place of the adapter: every weight, in the format of transformers.
     DataMistake where the loss stops being a number, naming the step.
     """
     trainer = new_trainer(tokens, tokenizer, weights, base, train, seed, out / "work" / "checkpoints", runtime, events)
@@ -46,9 +49,12 @@ def train(
         if "loss" in point or "eval_loss" in point
     ]
     write_jsonl(out / "curve.jsonl", curve)
-    made_from = {"tokens": tokens.key, "base": base.path, "revision": dict(weights.facts).get("revision")}
-    contract = models.base_contract(weights, tokenizer, base) | {"made_from": made_from}
-    save_adapter(trainer.model, out / "adapter", base.path, contract, models.load_tokenizer(tokenizer).eos_token)
+    if train.method == "full":
+        trainer.model.save_pretrained(out / "model", safe_serialization=True)
+    else:
+        made_from = {"tokens": tokens.key, "base": base.path, "revision": dict(weights.facts).get("revision")}
+        contract = models.base_contract(weights, tokenizer, base) | {"made_from": made_from}
+        save_adapter(trainer.model, out / "adapter", base.path, contract, models.load_tokenizer(tokenizer).eos_token)
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     last = {
         name: next(point[name] for point in reversed(curve) if name in point)
@@ -59,7 +65,7 @@ def train(
         "steps": trainer.state.global_step,
         "trained_parameters": trained,
         **last,
-        "adapter_bytes": (out / "adapter" / "adapter_model.safetensors").stat().st_size,
+        "adapter_bytes": sum(file.stat().st_size for file in out.glob("*/*.safetensors")),
     }
 
 
@@ -74,7 +80,7 @@ def new_trainer(
     runtime: config.Runtime,
     events: Events,
 ) -> Any:
-    """The SFTTrainer on the prepared base, its adapter in float32.
+    """The SFTTrainer on the prepared base, its adapter (or all of it) in float32.
 
     TRL turns a quantised model's adapter to bfloat16, in which updates below 1/256 of a weight vanish; it is turned back
     before the optimizer is made.
@@ -97,7 +103,7 @@ def new_trainer(
     trainer = Trainer(
         model=model,
         args=arguments(train, seed, checkpoints, where, evaluated=dev is not None),
-        peft_config=lora(train.lora),
+        peft_config=None if train.method == "full" else lora(train.lora),
         processing_class=models.load_tokenizer(tokenizer),
         train_dataset=dataset(tokens, "train"),
         eval_dataset=dev,

@@ -28,6 +28,9 @@ REPORT = compared(1412, 0.287, 0.613, {"value": 0.326, "low": 0.274, "high": 0.3
     "families": 57,
     "confidence": 0.95,
     "exam": "e5a1",
+    "notice": "Synthetic; not <advice>.",
+    "parts": {"fact_recall": {"base": {"value": None, "rows": 0}, "adapter": {"value": 0.9125, "rows": 1311}}},
+    "survey": {"self_repetition": {"base": 0.777, "adapter": -0.125, "gold": 0.5}},
     "alive": 7.3125,
     "cuts": {
         "difficulty": {
@@ -62,6 +65,11 @@ SAMPLE = {
 }
 FIGURES = [
     "sql: adapter against base",
+    "Synthetic; not &lt;advice&gt;.",
+    "fact recall",
+    "<td>–</td><td>0</td><td>0.912</td><td>1\u202f311</td>",
+    "self repetition",
+    "<td>0.777</td><td>−0.125</td><td>0.5</td>",
     "28.7 %",
     "61.3 %",
     "+32.6",

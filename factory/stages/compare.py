@@ -1,0 +1,246 @@
+"""Stage six: what else could have given the adapter's answers, on the same rows of the exam.
+
+Arms beside the base: the base with training rows in its prompt, the nearest training row's answer, another specialist's
+adapter, the same training on random weights, and every weight trained. An arm that cannot be had says why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from factory import config, models
+from factory.chat import prompt_ids
+from factory.nearest import nearest
+from factory.pages import comparison_page
+from factory.records import Example, Message, Score
+from factory.rows import read_exam, read_examples, read_table, write_table
+from factory.specialist import Specialist, find
+from factory.stages.sitting import Answered, chosen, counted, sit
+from factory.stats import mean_interval, paired_bootstrap
+from factory.store import Events, Made, Source
+
+LOOKED_AT = 8
+"""Nearest rows tried for a place in the prompt, per row wanted there: the nearest may be too long."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: what it is, and its answers to the rows; none where it cannot be had, and `about` says why."""
+
+    about: str
+    answered: list[Answered] | None
+
+
+@dataclass(frozen=True)
+class Hall:
+    """Where every arm sits: the task, the exam's rows, the training rows, the tokenizer, and how answers are given."""
+
+    task: Specialist
+    rows: list[Example]
+    training: list[Example]
+    words: Any
+    settings: config.Evaluate
+    events: Events
+
+    def prompts(self) -> list[list[int]]:
+        """The rows as they are, as ids."""
+        return [prompt_ids(self.words, row.messages) for row in self.rows]
+
+    def sit(self, model: Any, name: str, prompts: Sequence[list[int]]) -> list[Answered]:
+        """A model's graded answers."""
+        progress = partial(counted, self.events, name, len(self.rows))
+        return sit(model, self.words, self.task, self.rows, prompts, self.settings, progress)
+
+
+def compare(
+    report: Made,
+    kept: Made,
+    random: Made | None,
+    full: Made | None,
+    other: Made | None,
+    tokenizer: Source,
+    weights: Source,
+    base: config.Weights,
+    specialist: config.Specialist,
+    exam: Source,
+    evaluate: config.Evaluate,
+    compare: config.Compare,
+    seed: int,
+    *,
+    out: Path,
+    runtime: config.Runtime,
+    events: Events,
+) -> dict[str, Any]:
+    """Writes `comparison.json` (scores, leads, intervals), `answers.parquet` (a row per arm and exam row), `comparison.html`."""
+    words = models.load_tokenizer(tokenizer)
+    rows = chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
+    training = [row for row in read_examples(kept.file("kept.parquet")) if row.split == "train"]
+    hall = Hall(find(specialist.name), rows, training, words, evaluate, events)
+    seats: dict[str, Callable[[Any], Arm]] = {
+        "examples": lambda arm: with_examples(hall, models.load_base(weights, base, runtime), arm),
+        "nearest": lambda arm: nearest_row(hall, arm),
+        "other": lambda arm: other_adapter(hall, arm, other, weights, tokenizer, base, runtime),
+        "random": lambda arm: on_random(hall, random, weights, tokenizer, base, runtime, seed),
+        "full": lambda arm: every_weight(hall, full, base, runtime),
+    }
+    known = reported(report, rows)
+    arms = {"base": Arm("the base as it is", known["base"])}
+    arms |= {name: seats[name](arm) for name, arm in compare.arms.items()}
+    found = summary(rows, known["adapter"], arms, evaluate, seed) | {"exam": exam.digest, "notice": hall.task.notice}
+    (out / "comparison.json").write_text(json.dumps(found, indent=1))
+    write_table(out / "answers.parquet", [flat for name, arm in arms.items() for flat in lines(rows, name, arm)])
+    (out / "comparison.html").write_text(comparison_page.page(specialist.name, found), encoding="utf-8")
+    return {name: found[name] for name in ("rows", "confidence", "adapter", "arms")}
+
+
+def reported(report: Made, rows: Sequence[Example]) -> dict[str, list[Answered]]:
+    """The answers of base and adapter to these rows, as the report has them."""
+    answers = {line["id"]: line for line in read_table(report.file("answers.parquet"))}
+    return {
+        name: [
+            Answered(
+                (line := answers[row.id])[f"{name}_answer"],
+                line[f"{name}_tokens"],
+                line[f"{name}_stopped"],
+                Score(line[f"{name}_score"], line[f"{name}_reason"]),
+            )
+            for row in rows
+        ]
+        for name in ("base", "adapter")
+    }
+
+
+def with_examples(hall: Hall, model: Any, arm: config.Examples) -> Arm:
+    """The base with the nearest training rows before the question, as many as fit beside the longest answer."""
+    room = model.config.max_position_embeddings - hall.settings.max_new_tokens
+    prompts = [row.prompt for row in hall.rows]
+    near = nearest(prompts, [row.prompt for row in hall.training], arm.ngram, LOOKED_AT * arm.rows)
+    shown = [
+        fitting(hall.words, row, [hall.training[i] for i in places], arm.rows, room)
+        for row, places in zip(hall.rows, near, strict=True)
+    ]
+    counts = [len(turns) // 2 for turns in shown]
+    about = (
+        f"the base with up to {arm.rows} of the nearest training rows in the prompt: "
+        f"{sum(counts) / len(counts):.1f} fitted, none for {counts.count(0)} of {len(counts)} rows"
+    )
+    asked = [prompt_ids(hall.words, [*turns, *row.messages]) for turns, row in zip(shown, hall.rows, strict=True)]
+    return Arm(about, hall.sit(model, "examples", asked))
+
+
+def fitting(words: Any, row: Example, near: Sequence[Example], most: int, room: int) -> list[Message]:
+    """The turns of the nearest rows that fit in `room` tokens together with the row's prompt, the nearest last."""
+    turns: list[Message] = []
+    for one in near:
+        longer = [*one.messages, {"role": "assistant", "content": one.answer}, *turns]
+        if len(prompt_ids(words, [*longer, *row.messages])) <= room:
+            turns = longer
+        if sum(turn["role"] == "assistant" for turn in turns) == most:
+            break
+    return turns
+
+
+def nearest_row(hall: Hall, arm: config.Nearest) -> Arm:
+    """The nearest training row's answer, said again."""
+    near = nearest([row.prompt for row in hall.rows], [row.prompt for row in hall.training], arm.ngram, 1)
+    answers = [hall.training[places[0]].answer for places in near]
+    scores = [hall.task.grade(row, [text])[0] for row, text in zip(hall.rows, answers, strict=True)]
+    hall.events("nearest", done=len(answers), total=len(answers))
+    return Arm(
+        f"the answer of the nearest of {len(hall.training)} training rows",
+        [
+            Answered(text, len(hall.words.encode(text)), True, score)
+            for text, score in zip(answers, scores, strict=True)
+        ],
+    )
+
+
+def other_adapter(
+    hall: Hall,
+    arm: config.Other,
+    other: Made | None,
+    weights: Source,
+    tokenizer: Source,
+    base: config.Weights,
+    runtime: config.Runtime,
+) -> Arm:
+    """Another specialist's adapter on the same base."""
+    if other is None:
+        return Arm(f"the adapter of {arm.specialist}: not made yet with this configuration", None)
+    contract = models.base_contract(weights, tokenizer, base)
+    model = models.attach(models.load_base(weights, base, runtime), other.folder / "adapter", contract)
+    return Arm(f"the adapter of {arm.specialist}", hall.sit(model, "other", hall.prompts()))
+
+
+def on_random(
+    hall: Hall,
+    random: Made | None,
+    weights: Source,
+    tokenizer: Source,
+    base: config.Weights,
+    runtime: config.Runtime,
+    seed: int,
+) -> Arm:
+    """The same training on random weights of the same shape."""
+    if random is None:
+        return Arm("the same training on random weights: not asked for", None)
+    drawn = base.model_copy(update={"random_seed": seed})
+    contract = models.base_contract(weights, tokenizer, drawn)
+    model = models.attach(models.load_base(weights, drawn, runtime), random.folder / "adapter", contract)
+    return Arm("the same training on random weights of the same shape", hall.sit(model, "random", hall.prompts()))
+
+
+def every_weight(hall: Hall, full: Made | None, base: config.Weights, runtime: config.Runtime) -> Arm:
+    """Full fine-tuning of the base."""
+    if full is None:
+        return Arm("every weight trained: not asked for", None)
+    model = models.load_full(full, base, runtime)
+    return Arm("every weight trained, on the same rows for as many steps", hall.sit(model, "full", hall.prompts()))
+
+
+def summary(
+    rows: Sequence[Example],
+    adapter: Sequence[Answered],
+    arms: dict[str, Arm],
+    settings: config.Evaluate,
+    seed: int,
+) -> dict[str, Any]:
+    """Every arm's score and the adapter's lead over it, both with intervals over families."""
+    groups, how = [row.family for row in rows], (settings.bootstrap, settings.confidence, seed)
+    ours = [one.score.value for one in adapter]
+    found: dict[str, Any] = {}
+    for name, arm in arms.items():
+        found[name] = {"about": arm.about, "score": None, "lead": None}
+        if arm.answered is not None:
+            theirs = [one.score.value for one in arm.answered]
+            found[name]["score"] = asdict(mean_interval(theirs, groups, *how))
+            found[name]["lead"] = asdict(paired_bootstrap(theirs, ours, groups, *how))
+    return {
+        "rows": len(rows),
+        "families": len(set(groups)),
+        "confidence": settings.confidence,
+        "adapter": asdict(mean_interval(ours, groups, *how)),
+        "arms": found,
+    }
+
+
+def lines(rows: Sequence[Example], name: str, arm: Arm) -> list[dict[str, Any]]:
+    """An arm's answers as rows of a table."""
+    return [
+        {
+            "arm": name,
+            "id": row.id,
+            "family": row.family,
+            "answer": one.text,
+            "score": one.score.value,
+            "reason": one.score.reason,
+            "tokens": one.tokens,
+            "stopped": one.stopped,
+        }
+        for row, one in zip(rows, arm.answered or [], strict=arm.answered is not None)
+    ]
