@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from factory import config, human
-from factory.display import columns, complain, console
+from factory.display import Display, columns, complain, console
 from factory.errors import FactoryError
 from tests.external import collie, commongen, mts_dialog, spider
 from tests.external.scored import Line
@@ -40,7 +40,7 @@ def one(name: str, place: Path, overrides: Sequence[str]) -> bool:
     part, began = SETS[name], time.time()
     asked = config.load([f"specialist={part.SPECIALIST}", *getattr(part, "OVERRIDES", ()), *overrides])
     try:
-        with tempfile.TemporaryDirectory() as work:
+        with Display(asked), tempfile.TemporaryDirectory() as work:
             lines, notes = part.run(asked, place, Path(work))
     except FactoryError as error:
         complain(f"{name} is not run: {error}")

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from factory.errors import Mistake
 from factory.rows import read_jsonl
+from tests.external import __main__ as program
 from tests.external import collie, commongen, mts_dialog, spider
 from tests.external.scored import Scored, lines
 
@@ -76,10 +78,11 @@ def test_spider_slices(query: str, kind: str, hardness: str) -> None:
 def test_sections_have_names_and_are_told_by_the_turns_that_fit(shared_data: Path, words: Any) -> None:
     rows = list(mts_dialog.examples(shared_data, "test1", words))
     assert len(rows) == 200 and all(row.state is None for row in rows)
-    said = {"gold": [row.answer for row in rows], "floor": ["family and social history"] * 200}
+    said = {"gold": [row.answer for row in rows], "floor": ["history of present illness"] * 200}
     scores = mts_dialog.scored(rows, said)
     assert sum(row.scores["gold"] for row in scores) == 200
-    assert sum(row.scores["floor"] for row in scores) == 45
+    published = json.loads((shared_data / "published-results/trivial_baselines.json").read_text())
+    assert sum(row.scores["floor"] for row in scores) / 200 == published["mts_header_majority_test1"]
     long = next(row for row in rows if row.tags["shortened"] == "yes")
     assert long.prompt.endswith(f"\nQuestion: {mts_dialog.QUESTION}") and long.prompt.startswith("Doctor:")
     heads = {row["section_header"] for row in read_jsonl(shared_data / "medical/mts-dialog/train.jsonl")}
@@ -114,3 +117,37 @@ def test_every_collie_example_meets_its_constraint_and_others_do_not(shared_data
     assert collie.WORD in collie.dictionary(shared_data)
     with pytest.raises(ValueError, match="no kind"):
         collie.satisfied("word", {"kind": "english_c99", "targets": [1]})
+
+
+def test_the_program_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys) -> None:
+    monkeypatch.setenv("FACTORY_EVAL_DATA", str(tmp_path / "nowhere"))
+    assert program.main([]) == 3
+    assert "no evaluation sets" in capsys.readouterr().err
+
+
+def test_a_set_without_its_adapter_says_so_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys
+) -> None:
+    monkeypatch.setenv("FACTORY_EVAL_DATA", str(tmp_path))
+    shown = list(lines("set", [Scored("1", "1", {"adapter": 1.0, "floor": 0.0})], "floor", ["adapter"]))
+
+    class Lacking:
+        SPECIALIST = "sql"
+
+        @staticmethod
+        def run(asked: Any, place: Path, work: Path) -> tuple[list, list[str]]:
+            raise Mistake("adapter", "not made", "make it")
+
+    class There(Lacking):
+        @staticmethod
+        def run(asked: Any, place: Path, work: Path) -> tuple[list, list[str]]:
+            return shown, ["a note"]
+
+    monkeypatch.setattr(program, "SETS", {"lacking": Lacking, "there": There})
+    assert program.main([f"runtime.runs={tmp_path}/runs"]) == 3
+    said = capsys.readouterr()
+    assert "lacking is not run: adapter: not made" in said.err and "a note" in said.out and "yes" in said.out
+    (record,) = read_jsonl(tmp_path / "runs/external/there.jsonl")
+    assert record["lines"][0]["beaten"] is True and record["notes"] == ["a note"]
+    assert program.main(["there", f"runtime.runs={tmp_path}/runs"]) == 0
+    assert len(list(read_jsonl(tmp_path / "runs/external/there.jsonl"))) == 2
