@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from random import Random
 
-from factory.base import general, schemas
-from factory.base.words import random_word as random_word
+from factory.base import clinic, general, schemas, tales
 from factory.records import Message
 from factory.specialist import Inapplicable, stream_id
 
-LESSONS = {**general.LESSONS, **schemas.LESSONS}
+LESSONS = {**general.LESSONS, **schemas.LESSONS, **clinic.LESSONS, **tales.LESSONS}
 """Name to lesson: (random stream, level) to a context and its questions with their answers."""
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from factory.base.corpus import conversation
-from factory.base.rows import Row, encoded, grouped, padded
+from factory.base.rows import Row, fitting, grouped, padded
 from factory.chat import IGNORED
 from factory.config import Pretrain
 
@@ -17,22 +16,26 @@ APART = 2
 
 
 def held_out(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, conf: Pretrain) -> dict[str, Any]:
-    """`loss` per trained token on the whole mix, and for each lesson the share of its answers that are exact.
+    """`held_out_loss` per trained token on the whole mix, and for each lesson the share of its answers that are exact.
 
     An answer is exact when every token of it, its stop token too, is the likeliest after the right ones before it.
     """
-    loss, trained, _, _ = measured(model, read(tokenizer, conf, conf.mix), conf.micro_batch)
     exact = {}
     for lesson in conf.mix:
         _, _, right, answers = measured(model, read(tokenizer, conf, {lesson: 1.0}), conf.micro_batch)
         exact[lesson] = round(right / answers, 3)
-    return {"held_out_loss": round(loss / trained, 4), "exact": exact}
+    return {"held_out_loss": held_out_loss(model, tokenizer, conf), "exact": exact}
+
+
+def held_out_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, conf: Pretrain) -> float:
+    """The loss per trained token on the whole mix."""
+    loss, trained, _, _ = measured(model, read(tokenizer, conf, conf.mix), conf.micro_batch)
+    return round(loss / trained, 4)
 
 
 def read(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, mix: dict[str, float]) -> list[Row]:
-    """Full-size conversations of that mix that fit `max_length`."""
-    rows = (encoded(tokenizer, conversation(conf.seed + APART, i, mix, 1.0)) for i in range(conf.held_out))
-    return [row for row in rows if len(row[0]) <= conf.max_length]
+    """Full-size conversations of that mix."""
+    return [fitting(tokenizer, conf, conf.seed + APART, number, mix, 1.0) for number in range(conf.held_out)]
 
 
 def measured(model: LlamaForCausalLM, rows: list[Row], size: int) -> tuple[float, int, int, int]:

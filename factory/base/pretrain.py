@@ -19,17 +19,26 @@ from typing import TYPE_CHECKING
 from factory import models
 from factory.base.card import card
 from factory.base.corpus import conversation
-from factory.base.held_out import held_out
-from factory.base.rows import Row, encoded, grouped, padded
+from factory.base.held_out import held_out, held_out_loss
+from factory.base.rows import Row, fitting, grouped, padded
 from factory.base.tokenizer import train_tokenizer
 from factory.chat import IGNORED
-from factory.config import Pretrain, Runtime
-from factory.store import Events, digest, locked, naming_a_full_disk
+from factory.config import Pretrain, Quantisation, Runtime, Weights
+from factory.store import Events, Source, digest, locked, naming_a_full_disk
 
 if TYPE_CHECKING:
     import torch
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+NF4 = Weights(
+    path="",
+    revision=None,
+    random_seed=None,
+    dtype="float32",
+    attention="sdpa",
+    quantisation=Quantisation(kind="nf4", double=True, compute_dtype="float32", unpacked=False),
+)
+"""How QLoRA will hold the base: its loss is on the card beside that of the weights as they are."""
 STREAM = 100_000
 """Conversations are numbered step * STREAM + place: none is read twice."""
 
@@ -51,6 +60,7 @@ def pretrain(conf: Pretrain, work: Path, runtime: Runtime, events: Events) -> Pa
     """Makes the base's folder (weights, tokenizer, curve, card)."""
     import torch
 
+    models.quiet()
     out = Path(conf.out)
     work.mkdir(parents=True, exist_ok=True)
     tokenizer = train_tokenizer(sample_texts(conf), conf.vocabulary, conf.architecture.max_positions)
@@ -63,6 +73,9 @@ def pretrain(conf: Pretrain, work: Path, runtime: Runtime, events: Events) -> Pa
         events(f"held out: {curve[-1]['exact']}", loss=curve[-1]["held_out_loss"])
     model.to("cpu", torch.bfloat16).save_pretrained(out)
     tokenizer.save_pretrained(out)
+    if curve:
+        curve[-1]["held_out_loss_nf4"] = held_out_loss(models.load_base(Source(out, ""), NF4, runtime), tokenizer, conf)
+        events("held out, in NF4", loss=curve[-1]["held_out_loss_nf4"])
     (out / "curve.jsonl").write_text("".join(json.dumps(point) + "\n" for point in curve))
     (out / "README.md").write_text(card(conf, model.num_parameters(), curve))
     return out
@@ -145,6 +158,7 @@ def follow(conf: Pretrain, work: Path, runtime: Runtime, rank: int, size: int) -
     from transformers import AutoTokenizer
 
     models.go_offline(runtime)
+    models.quiet()
     models.device(runtime)
     tokenizer = AutoTokenizer.from_pretrained(work / "tokenizer")
     model = new_model(conf, tokenizer)
@@ -206,19 +220,10 @@ def batches(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, step: int) -> li
     """This process's micro-batches of a step, rows of like length together; who reads a row changes nothing but sums."""
     import torch.distributed as dist
 
-    level = min(1.0, step / max(1.0, conf.schedule.growth * conf.steps))
+    level = min(1.0, step / max(1, conf.schedule.growth))
     mine = range(dist.get_rank(), conf.conversations, dist.get_world_size())
-    rows = [row_of(tokenizer, conf, step * STREAM + place, level) for place in mine]
+    rows = [fitting(tokenizer, conf, conf.seed, step * STREAM + place, conf.mix, level) for place in mine]
     return grouped(rows, conf.micro_batch)
-
-
-def row_of(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, number: int, level: float) -> Row:
-    """The first conversation from this number on that fits `max_length`, tokenized."""
-    while True:
-        row = encoded(tokenizer, conversation(conf.seed, number, conf.mix, level))
-        if len(row[0]) <= conf.max_length:
-            return row
-        number += conf.conversations
 
 
 def one_step(model: LlamaForCausalLM, optimizers: list, micro: list[list[Row]]) -> tuple[float, int]:

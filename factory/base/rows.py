@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from factory.base.corpus import conversation
 from factory.chat import IGNORED
+from factory.config import Pretrain
 from factory.records import Message
 
 if TYPE_CHECKING:
@@ -23,6 +25,17 @@ def encoded(tokenizer: PreTrainedTokenizerFast, messages: list[Message]) -> Row:
         for token, trained in zip(coded["input_ids"], coded["assistant_masks"], strict=True)
     ]
     return coded["input_ids"], labels
+
+
+def fitting(
+    tokenizer: PreTrainedTokenizerFast, conf: Pretrain, seed: int, number: int, mix: dict[str, float], level: float
+) -> Row:
+    """The first conversation of the stream from this number on that fits `max_length`."""
+    while True:
+        row = encoded(tokenizer, conversation(seed, number, mix, level))
+        if len(row[0]) <= conf.max_length:
+            return row
+        number += conf.conversations
 
 
 def grouped(rows: list[Row], size: int) -> list[list[Row]]:
