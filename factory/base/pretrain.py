@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 NF4 = Weights(
-    path="",
+    path=".",
     revision=None,
     random_seed=None,
     dtype="float32",
