@@ -10,8 +10,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from factory import __version__, config
 from factory.display import Display, complain, plain
@@ -27,6 +27,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   tokenize     kept -> token arrays, every trained span verified
   train        tokens -> adapter (QLoRA), resumable
   evaluate     adapter and base answer the exam -> report
+  compare      other ways to the same answers, on the same rows -> comparison
   register     adapter and report -> an MLflow version; the alias when the gate passes
 
   plan         what would be made and what is found; makes nothing
@@ -46,6 +47,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
 
 Examples
   factory run specialist=sql base=nano
+  factory run specialist=sql,medical,creative
   factory plan profile=smoke
   factory run train.learning_rate=1e-3 ~filter.near_duplicate
   factory registry specialist=sql
@@ -98,35 +100,79 @@ def dispatch(argv: list[str]) -> int:
 
 
 def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """`run`, `register` and the verb of every stage."""
-    from factory import pipeline
+    """`run`, `register` and the verb of every stage, for one specialist or several."""
+    from factory import fleet, pipeline
 
-    asked = loaded(overrides)
-    with Display(asked) as display:
-        for step, found in pipeline.run(asked, pipeline.VERBS.get(verb, "report"), display.event):
-            display.stage(step.made, found)
-        if verb in pipeline.VERBS:
-            return 0
-        from factory import registry
+    asked = several(overrides)
+    failures: dict[str, fleet.Failed | FactoryError] = {}
+    compared: dict[str, dict[str, Any]] = {}
+    with Display(next(iter(asked.values())), len(asked) > 1) as display:
+        for came in fleet.run(asked, pipeline.VERBS.get(verb, "comparison"), display.of):
+            if isinstance(came, fleet.Failed):
+                failures.setdefault(came.specialist, came)
+                display.failed(came.specialist, came.made)
+                continue
+            display.product(came.specialist, came.made, came.found)
+            if came.made.stage == "comparison":
+                compared[came.specialist] = came.made.manifest["counts"]
+        if verb not in pipeline.VERBS:
+            failures |= registered({name: asked[name] for name in asked if name not in failures}, display)
+            if len(asked) > 1:
+                display.compared({name: compared[name] for name in asked if name in compared})
+                plain(f"page: {fleet.summarise(asked)}")
+    return max([told(name, why, len(asked) > 1) for name, why in failures.items()], default=0)
 
-        registered = registry.register(pipeline.products(asked), asked, display.event)
-        display.registered(registered)
-    if not registered.verdict.passed:
-        raise GateRefused(
-            f"{registered.model} version {registered.version}",
-            "; ".join(registered.verdict.reasons),
-            f"it is registered as evidence, {asked.registry.alias} stays where it is",
-        )
-    return 0
+
+def registered(asked: Mapping[str, config.Config], display: Display) -> dict[str, FactoryError]:
+    """Registers every specialist; what was refused or could not be reached, by specialist."""
+    from factory import pipeline, registry
+
+    refused: dict[str, FactoryError] = {}
+    for name, one in asked.items():
+        try:
+            found = registry.register(pipeline.products(one), one, display.event)
+        except FactoryError as error:
+            refused[name] = error
+            continue
+        display.registered(name, found)
+        if not found.verdict.passed:
+            refused[name] = GateRefused(
+                f"{found.model} version {found.version}",
+                "; ".join(found.verdict.reasons),
+                f"it is registered as evidence, {one.registry.alias} stays where it is",
+            )
+    return refused
+
+
+def told(name: str, why: Any, several: bool) -> int:
+    """One line about what went wrong with a specialist, or a bug's trace; the exit code it is worth."""
+    error = why if isinstance(why, FactoryError) else why.error
+    if error is None:
+        sys.stderr.write(why.trace)
+        complain(f"{why.made.folder}: this is a bug in the factory: please report it with the lines above")
+        return 70
+    complain(f"{name}: {error}" if several else str(error))
+    return error.exit_code
+
+
+def several(overrides: list[str]) -> dict[str, config.Config]:
+    """The configuration of every specialist that is named: `specialist=sql,medical` are two that share all else."""
+    chosen = [word for word in overrides if word.startswith("specialist=") and "," in word]
+    if not chosen:
+        one = loaded(overrides)
+        return {one.specialist.name: one}
+    others = [word for word in overrides if not word.startswith("specialist=")]
+    names = dict.fromkeys(filter(None, chosen[-1].removeprefix("specialist=").split(",")))
+    return {name: loaded([*others, f"specialist={name}"]) for name in names}
 
 
 def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """What would be made and what is found."""
+    """What would be made and what is found, of one specialist or several."""
     from factory import pipeline
     from factory.forecast import forecast
 
-    asked = loaded(overrides)
-    Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
+    for asked in several(overrides).values():
+        Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
     return 0
 
 
@@ -168,7 +214,7 @@ def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
 
     asked = loaded(overrides)
     with registry.client(asked.registry) as ours:
-        verdict = registry.gate(ours, pipeline.products(asked), asked.registry)
+        verdict = registry.gate(ours, pipeline.products(asked, "report"), asked.registry)
     if not verdict.passed:
         raise GateRefused(
             asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate"
@@ -179,6 +225,7 @@ def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 def ask(verb: str, overrides: list[str], rest: list[str]) -> int:
     """One answer from the version that holds the alias."""
+    from factory import specialist
     from factory.ask import ask as answer
 
     if len(rest) != 1:
@@ -188,6 +235,8 @@ def ask(verb: str, overrides: list[str], rest: list[str]) -> int:
     with Display(asked):
         found = answer(asked, text)
     plain(found.text)
+    if notice := specialist.find(asked.specialist.name).notice:
+        complain(notice)
     if not found.stopped:
         complain(f"cut at evaluate.max_new_tokens={found.tokens}: the answer did not end by itself")
     return 0
@@ -280,7 +329,7 @@ def loaded(overrides: list[str]) -> config.Config:
 
 Verb = Callable[[str, list[str], list[str]], int]
 VERBS: dict[str, Verb] = {
-    **dict.fromkeys(("run", "generate", "filter", "tokenize", "train", "evaluate", "register"), stage_verb),
+    **dict.fromkeys(("run", "generate", "filter", "tokenize", "train", "evaluate", "compare", "register"), stage_verb),
     "plan": plan,
     "show": show,
     "preview": preview,

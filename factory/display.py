@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
 from factory.config import Config
+from factory.log import log_to
 from factory.store import Made
 
 if TYPE_CHECKING:
     from factory.forecast import Forecast
+    from factory.pipeline import Step
     from factory.preview import Previewed
 
 WIDE = 160
@@ -40,10 +41,16 @@ def complain(line: str) -> None:
 
 
 class Display:
-    """Draws the events of a run; as a context it keeps a progress bar alive and the libraries' chatter in a log."""
+    """Draws the events of a run; as a context it keeps progress bars alive and the libraries' chatter in a log.
 
-    def __init__(self, asked: Config) -> None:
-        self.asked, self.said, self.name, self.task = asked, 0.0, "", None
+    There is a bar for every product that is being made; what is finished stays above them. Where there is no terminal,
+    plain lines say the same, each with its specialist where there are several.
+    """
+
+    def __init__(self, asked: Config, several: bool = False) -> None:
+        self.runs, self.several = Path(asked.runtime.runs), several
+        self.said: dict[str, float] = {}
+        self.rows: dict[str, TaskID] = {}
         self.bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -55,12 +62,7 @@ class Display:
         )
 
     def __enter__(self) -> Display:
-        log = Path(self.asked.runtime.runs) / "factory.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(
-            filename=log, level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s", force=True
-        )
-        logging.captureWarnings(True)
+        log_to(self.runs)
         if console.is_terminal:
             self.bar.start()
         return self
@@ -70,53 +72,75 @@ class Display:
             self.bar.stop()
 
     def event(
-        self,
-        message: str,
-        *,
-        done: int | None = None,
-        total: int | None = None,
-        begins: Any = None,
-        found: bool = False,
-        **figures: float,
+        self, message: str, *, row: str = "", done: int | None = None, total: int | None = None, **figures: float
     ) -> None:
-        """One event of a stage."""
-        if begins is not None:
-            self.begin(begins, found)
-            return
+        """Progress; `row` says of what, where several things are made at once."""
         text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        if console.is_terminal and self.task is not None:
-            self.bar.update(
-                self.task, description=f"{self.name}  {message}", completed=done or 0, total=total, figures=text
-            )
-        elif done is None or time.monotonic() - self.said > EVERY:
-            self.said = time.monotonic()
-            console.print(f"  {message} {f'{done}/{total}' if done is not None else ''} {text}".rstrip())
+        if console.is_terminal:
+            if row not in self.rows:
+                self.rows[row] = self.bar.add_task(row, total=None, figures="")
+            words = "  ".join(filter(None, (row, message)))
+            self.bar.update(self.rows[row], description=words, completed=done or 0, total=total, figures=text)
+        elif done is None or time.monotonic() - self.said.get(row, 0.0) > EVERY:
+            self.said[row] = time.monotonic()
+            begun = f"{row}  " if row else "  "
+            console.print(f"{begun}{message} {f'{done}/{total}' if done is not None else ''} {text}".rstrip())
 
-    def begin(self, step: Any, found: bool) -> None:
-        """A stage starts: says with what, and where its product will be."""
-        self.name = step.made.stage
-        if self.task is not None:
-            self.bar.remove_task(self.task)
-        self.task = self.bar.add_task(self.name, total=None, figures="")
-        if not found:
-            console.print(f"[bold]{self.name}[/]  {step.made.folder}  from {', '.join(step.stage.needs)}")
+    def of(self, specialist: str, step: Step, message: str, *, begins: bool = False, **more: Any) -> None:
+        """Progress of a specialist's product; at its beginning, from what it is made and where it will be."""
+        row = f"{self.who(specialist)}{step.made.stage}"
+        if not begins:
+            self.event(message, row=row, **more)
+            return
+        console.print(f"[bold]{row}[/]  {step.made.folder}  from {', '.join(step.stage.needs)}")
+        if console.is_terminal:
+            self.event("", row=row)
 
-    def stage(self, made: Made, found: bool) -> None:
-        """A stage is done: one line with what came of it."""
+    def who(self, specialist: str) -> str:
+        """The beginning of a line: the specialist, where there are several."""
+        return f"{specialist:<9} " if self.several else ""
+
+    def product(self, specialist: str, made: Made, found: bool) -> None:
+        """A product is there: what came of it."""
+        self.ends(specialist, made)
         seconds = made.facts["seconds"]
         state = "found" if found else "made"
         console.print(
-            f"[bold]{made.stage:<9}[/] {state:<5} {made.folder}  {seconds:.1f} s{' when made' if found else ''}"
+            f"[bold]{self.who(specialist)}{made.stage:<10}[/] {state:<5} {made.folder}  "
+            f"{seconds:.1f} s{' when made' if found else ''}"
         )
         for line in told(made):
-            console.print(f"          {line}")
+            console.print(f"           {line}")
 
-    def registered(self, found: Any) -> None:
+    def ends(self, specialist: str, made: Made) -> None:
+        """Its bar goes."""
+        row = self.rows.pop(f"{self.who(specialist)}{made.stage}", None)
+        if row is not None:
+            self.bar.remove_task(row)
+
+    def failed(self, specialist: str, made: Made) -> None:
+        """A product could not be made; the others go on."""
+        self.ends(specialist, made)
+        if self.several:
+            console.print(f"[bold red]{self.who(specialist)}{made.stage:<10}[/] failed; the others go on")
+
+    def compared(self, found: Mapping[str, Mapping[str, Any]]) -> None:
+        """The fair comparison: a row per specialist, the score of every arm and the adapter's lead over it."""
+        arms = list(dict.fromkeys(name for counts in found.values() for name in counts["arms"]))
+        table = columns("specialist", "adapter", *arms)
+        for specialist, counts in found.items():
+            cells = [lead(counts["arms"].get(name)) for name in arms]
+            table.add_row(specialist, f"{counts['adapter']['value']:.1%}", *cells)
+        console.print("The score of every arm, and by how much the adapter leads it [95 % interval], in points:")
+        console.print(table)
+
+    def registered(self, specialist: str, found: Any) -> None:
         """The version, its alias, and the gate's verdict."""
         held = f"  alias {', '.join(found.aliases)}" if found.aliases else "  no alias"
         verdict = "gate passed" if found.verdict.passed else f"gate refused: {'; '.join(found.verdict.reasons)}"
         console.print(
-            f"[bold]registered[/] {'found' if found.found else 'made'}  {found.model} version {found.version}{held}  ({verdict})"
+            f"[bold]{self.who(specialist)}registered[/] {'found' if found.found else 'made'}  "
+            f"{found.model} version {found.version}{held}  ({verdict})"
         )
 
     def plan(self, forecasts: Iterable[Forecast]) -> None:
@@ -213,11 +237,35 @@ def told(made: Made) -> list[str]:
         case "tokens":
             rows = f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained"
             return [f"{rows}; longest {c['longest']}, over-long {c['overlong']}"]
-        case "adapter":
+        case "adapter" | "random" | "full":
             loss = f"loss {c['loss']:.4f}" + (f", dev loss {c['eval_loss']:.4f}" if "eval_loss" in c else "")
             size = f"{c['trained_parameters']:,} trained parameters, {c['adapter_bytes'] / 1024:.0f} KiB"
             return [f"{c['steps']} steps, {loss}; {size}"]
-    return [scored(c), f"page: {made.folder / 'report.html'}"]
+        case "comparison":
+            arms = [f"{name:<9} {lead(arm):<30} {arm['about']}" for name, arm in c["arms"].items()]
+            return [*arms, f"page: {made.folder / 'comparison.html'}"]
+    return [scored(c), *of_parts(c), f"page: {made.folder / 'report.html'}"]
+
+
+def of_parts(counts: dict[str, Any]) -> list[str]:
+    """What the score is made of, base to adapter; and the figures of all answers as a set."""
+    parts = [f"{name.replace('_', ' ')} {figures(sides, 'value')}" for name, sides in counts["parts"].items()]
+    survey = [f"{name.replace('_', ' ')} {figures(sides)}" for name, sides in counts["survey"].items()]
+    return [f"{title}: {', '.join(texts)}" for title, texts in (("parts", parts), ("as a set", survey)) if texts]
+
+
+def figures(sides: dict[str, Any], key: str | None = None) -> str:
+    """A figure of the base and of the adapter; a dash where there is none."""
+    both = [side[key] if key and side else side for side in (sides.get("base"), sides.get("adapter"))]
+    return " -> ".join("-" if figure is None else f"{figure:.3g}" for figure in both)
+
+
+def lead(arm: dict[str, Any] | None) -> str:
+    """An arm's score, and the adapter's lead over it with its interval, in points."""
+    if arm is None or arm["lead"] is None:
+        return "-"
+    value, low, high = (100 * arm["lead"][end] for end in ("value", "low", "high"))
+    return f"{arm['score']['value']:.1%} {value:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def scored(counts: dict[str, Any]) -> str:

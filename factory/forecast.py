@@ -14,6 +14,8 @@ BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 NF4_BYTES = 0.516
 """Bytes per weight in NF4 with double quantisation (4.127 bits: Dettmers et al. 2023, section 3)."""
 
+TRAININGS = ("adapter", "random", "full")
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -46,9 +48,9 @@ def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
 
 def rows_of(asked: Config, stage: str) -> int:
     """The rows a stage works on: what it is asked for, or for training the rows it reads."""
-    if stage == "adapter":
+    if stage in TRAININGS:
         return asked.train.steps * asked.train.batch_size * asked.train.gradient_accumulation
-    if stage == "report":
+    if stage in ("report", "comparison"):
         return asked.evaluate.rows or sum(1 for _ in exam_lines(asked))
     return asked.generate.rows
 
@@ -65,17 +67,17 @@ def tokens_of(asked: Config, step: Step, steps: list[Step]) -> str:
     tokens = next(one.made for one in steps if one.made.stage == "tokens")
     if step.made.stage == "tokens" and step.made.complete:
         return f"{step.made.manifest['counts']['tokens']:,}"
-    if step.made.stage != "adapter" or not tokens.complete:
+    if step.made.stage not in TRAININGS or not tokens.complete:
         return "-"
     return f"{tokens.manifest['counts']['median'] * rows_of(asked, 'adapter'):,}"
 
 
 def memory_of(asked: Config, stage: str) -> str:
     """What the base's weights take; activations come on top (`plan --probe` is to come)."""
-    if stage not in ("adapter", "report") or not asked.base.parameters:
+    if stage not in (*TRAININGS, "report", "comparison") or not asked.base.parameters:
         return "-"
     weights = asked.base.weights
-    each = NF4_BYTES if weights.quantisation.kind == "nf4" else BYTES[weights.dtype]
+    each = NF4_BYTES if weights.quantisation.kind == "nf4" and stage != "full" else BYTES[weights.dtype]
     return f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
 
 
@@ -96,7 +98,7 @@ def time_of(asked: Config, step: Step) -> str:
 def rows_made(made: Made) -> int:
     """The rows a finished product was made from."""
     manifest = json.loads((made.folder / "manifest.json").read_text())
-    if made.stage == "adapter":
+    if made.stage in TRAININGS:
         train = manifest["asked"]["train"]
         return train["steps"] * train["batch_size"] * train["gradient_accumulation"]
     return max(1, manifest["counts"]["rows"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ VERBS = {
     "compare": "comparison",
 }
 """Verb to the product it ends with."""
+NOTHING: Mapping[str, Made] = {}
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Step:
     made: Made
 
 
-def steps(config: Config, until: str = "comparison", coming: Collection[str] = ()) -> Iterator[Step]:
+def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] = NOTHING) -> Iterator[Step]:
     """The stages in order up to the product `until`, with their products planned; nothing is made.
 
-    The base is not looked at before a stage needs it, so that data can be made without one. `coming` names the
-    specialists whose adapters are being made beside this one, which the comparison may count on.
+    The base is not looked at before a stage needs it, so that data can be made without one. `coming` are the
+    adapters of specialists that are made beside this one, which the comparison may count on.
     """
     if config.train.method != "qlora":
         raise Mistake(
@@ -111,15 +112,17 @@ def arm(config: Config, makes: str) -> dict[str, Any]:
     return {}
 
 
-def other_adapter(config: Config, coming: Collection[str]) -> Made | None:
+def other_adapter(config: Config, coming: Mapping[str, Made]) -> Made | None:
     """The other specialist's adapter under the same overrides; none where no arm asks for it or nobody has made it."""
     if "other" not in config.compare.arms:
         return None
     name = config.compare.arms["other"].specialist
     if name == config.specialist.name:
         raise Mistake(f"compare.arms.other.specialist={name}", "is the specialist itself", "name another one")
+    if name in coming:
+        return coming[name]
     *_, last = steps(of_specialist(config, name), "adapter")
-    return last.made if last.made.complete or name in coming else None
+    return last.made if last.made.complete else None
 
 
 def exam(task: specialist.Specialist) -> Source:

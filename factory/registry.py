@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 KEY = "factory.key"
 GATE = "factory.gate"
 MOVED = "factory.alias"
+COMPARED = "comparison_key"
+"""The comparison that a version carries: it may come, or come anew, after the version."""
 OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST")
 """MLflow's codes for what was asked wrongly: a bug of ours, not a registry that is away."""
 CHARTED = 10
@@ -122,6 +124,8 @@ def register(planned: Mapping[str, Made], asked: config.Config, events: Events) 
             events("registering")
             verdict = gate(ours, planned, settings)
             version = create(ours, planned, asked, verdict)
+        if "comparison" in planned and version.tags.get(COMPARED) != planned["comparison"].key:
+            log_comparison(ours, version, planned["comparison"])
         verdict = stored_verdict(version)
         if verdict.passed and MOVED not in version.tags:
             ours.set_registered_model_alias(settings.model, settings.alias, version.version)
@@ -203,6 +207,31 @@ def create(ours: MlflowClient, planned: Mapping[str, Made], asked: config.Config
         model_id=model.model_id,
         tags=tags(planned, asked, verdict),
     )
+
+
+def log_comparison(ours: MlflowClient, version: ModelVersion, comparison: Made) -> None:
+    """The comparison as metrics, page and figures of the version's run; its key as a tag, last."""
+    from mlflow.entities import Metric
+
+    now = int((comparison.folder / "manifest.json").stat().st_mtime * 1000)
+    arms = json.loads(comparison.file("comparison.json").read_text())["arms"]
+    metrics = [Metric(name, value, now, 0) for name, value in leads(arms).items()]
+    for part in chunks(metrics):
+        ours.log_batch(version.run_id, metrics=part)
+    for name in ("comparison.json", "comparison.html", "answers.parquet"):
+        ours.log_artifact(version.run_id, str(comparison.file(name)), "comparison")
+    ours.set_model_version_tag(version.name, version.version, COMPARED, comparison.key)
+
+
+def leads(arms: Mapping[str, Any]) -> dict[str, float]:
+    """The arms that could be had as flat metrics: score, the adapter's lead and its interval."""
+    found = {}
+    for name, arm in arms.items():
+        if arm["lead"]:
+            found[f"compare.{name}"] = arm["score"]["value"]
+            found[f"compare.{name}.lead"] = arm["lead"]["value"]
+            found |= {f"compare.{name}.lead_{end}": arm["lead"][end] for end in ("low", "high")}
+    return found
 
 
 def experiment_id(ours: MlflowClient, settings: config.Registry) -> str:
@@ -292,7 +321,7 @@ def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) ->
         "score_adapter": figures["adapter"],
         "difference": f"{between['value']:+.4f} [{between['low']:+.4f}, {between['high']:+.4f}]",
         "validation_status": "passed" if verdict.passed else "failed",
-        **{f"{name}_key": made.key for name, made in planned.items()},
+        **{f"{name}_key": made.key for name, made in planned.items() if name != "comparison"},
     }
 
 
@@ -317,7 +346,7 @@ license: {asked.base.licence.lower()}
 ---
 
 # {asked.specialist.name} on {asked.base.name}
-
+{f"{chr(10)}{report['notice']}{chr(10)}" if report["notice"] else ""}
 A LoRA adapter of rank {asked.train.lora.rank}, trained by QLoRA on {asked.generate.rows} synthetic examples asked for.
 
 Exam: {report["rows"]} rows of {report["families"]} families that are in no training data. Base {report["base"]["value"]:.1%},

@@ -1,0 +1,240 @@
+"""One or more specialists in one run: all planned first, then made by several processes at once.
+
+Adapters and their reports come first, then what only the comparisons need, then the comparisons. A specialist that fails
+does not stop the others. With `runtime.jobs=1` everything is made here, one product after another.
+"""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from factory import models, pipeline, store
+from factory.config import Config, Runtime
+from factory.errors import FactoryError, Unavailable
+from factory.log import log_to
+from factory.made_with import made_with
+from factory.pipeline import Step
+from factory.stages.generate import die_with_the_parent
+from factory.store import Made
+
+LATER = {"random": 1, "full": 1, "comparison": 2}
+"""What waits for others where there is a choice: the higher, the later."""
+PATIENCE = 5.0
+"""Seconds for a process to end when it is told to."""
+
+Events = Callable[..., None]
+"""Progress of a product: events(specialist, step, message, done=None, total=None, **figures); `begins=True` at its start."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A product to be made for a specialist."""
+
+    specialist: str
+    step: Step
+
+
+@dataclass(frozen=True)
+class Came:
+    """A product is there: made now, or found."""
+
+    specialist: str
+    made: Made
+    found: bool
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A product could not be made: what a person can do about it, or a bug with its trace."""
+
+    specialist: str
+    made: Made
+    error: FactoryError | None
+    trace: str = ""
+
+
+Said = tuple[str, Any]
+"""What a worker says: ("event", (message, figures)), or ("ended", None or the failure)."""
+
+
+def run(asked: Mapping[str, Config], until: str, events: Events) -> Iterator[Came | Failed]:
+    """Makes what is missing of every specialist up to the product `until`; yields each product as it comes, or fails."""
+    runtime = next(iter(asked.values())).runtime
+    models.go_offline(runtime)
+    lost: set[str] = set()
+    waiting = planned(asked, until, lost)
+    with Crew(runtime, events) if runtime.jobs > 1 else Alone(runtime, events) as crew:
+        while waiting or crew.busy:
+            for task in [task for task in waiting if task.step.made.complete]:
+                waiting.remove(task)
+                yield Came(task.specialist, task.step.made, True)
+            for task in [task for task in waiting if ready(task)][: crew.free]:
+                waiting.remove(task)
+                crew.start(task)
+            for came in crew.ended() if crew.busy else ():
+                yield came
+                if isinstance(came, Failed):
+                    lost.add(came.specialist)
+                    left = {(task.specialist, task.step.made.stage) for task in waiting}
+                    again = planned(asked, until, lost)  # a comparison goes on without an adapter that will not come
+                    waiting = [task for task in again if (task.specialist, task.step.made.stage) in left]
+
+
+def planned(asked: Mapping[str, Config], until: str, lost: set[str]) -> list[Task]:
+    """All tasks of the specialists that are not lost, in the order in which they are begun where there is a choice."""
+    left = {name: config for name, config in asked.items() if name not in lost}
+    coming = {name: list(pipeline.steps(config, "adapter"))[-1].made for name, config in left.items()}
+    tasks = [Task(name, step) for name, config in left.items() for step in pipeline.steps(config, until, coming)]
+    return sorted(tasks, key=lambda task: LATER.get(task.step.made.stage, 0))
+
+
+def ready(task: Task) -> bool:
+    """Whether everything that it is made from is there."""
+    return all(thing.complete for thing in task.step.given.values() if isinstance(thing, Made))
+
+
+class Alone:
+    """Makes one product after another, in this process."""
+
+    def __init__(self, runtime: Runtime, events: Events) -> None:
+        self.runtime, self.events = runtime, events
+        self.task: Task | None = None
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    @property
+    def busy(self) -> bool:
+        """Whether there is something to make."""
+        return self.task is not None
+
+    @property
+    def free(self) -> int:
+        """How many products may be begun."""
+        return 0 if self.busy else 1
+
+    def start(self, task: Task) -> None:
+        """Takes a product on."""
+        self.task = task
+
+    def ended(self) -> list[Came | Failed]:
+        """Makes it."""
+        task, self.task = self.task, None
+        self.events(task.specialist, task.step, "", begins=True)
+        failure = make(task.step, self.runtime, partial(self.events, task.specialist, task.step))
+        return [outcome(task, failure)]
+
+
+class Crew:
+    """Processes that make one product each, at the same time; they live on, since torch takes seconds to import."""
+
+    def __init__(self, runtime: Runtime, events: Events) -> None:
+        self.runtime, self.events = runtime, events
+        self.idle: list[Worker] = []
+        self.working: dict[Connection, tuple[Worker, Task]] = {}
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in [*self.idle, *(worker for worker, _ in self.working.values())]:
+            worker.dismiss()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being made."""
+        return bool(self.working)
+
+    @property
+    def free(self) -> int:
+        """How many products may be begun."""
+        return self.runtime.jobs - len(self.working)
+
+    def start(self, task: Task) -> None:
+        """Begins a product."""
+        worker = self.idle.pop() if self.idle else Worker(self.runtime)
+        worker.here.send(task.step)
+        self.working[worker.here] = worker, task
+        self.events(task.specialist, task.step, "", begins=True)
+
+    def ended(self) -> list[Came | Failed]:
+        """Waits until something is said; the products that ended with it."""
+        found = []
+        for connection in wait(list(self.working)):
+            worker, task = self.working[connection]
+            try:
+                kind, said = connection.recv()
+            except EOFError:
+                hint = "run again: it goes on where it was"
+                kind, said = "ended", (Unavailable(str(task.step.made.folder), "its process was killed", hint), "")
+                del self.working[connection]
+                worker.dismiss()
+            else:
+                if kind == "event":
+                    self.events(task.specialist, task.step, said[0], **said[1])
+                    continue
+                self.idle.append(self.working.pop(connection)[0])
+            found.append(outcome(task, said))
+        return found
+
+
+class Worker:
+    """A process that makes what it is sent."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        context = get_context("spawn")
+        self.here, there = context.Pipe()
+        self.process = context.Process(target=work, args=(there, runtime))
+        self.process.start()
+        there.close()
+
+    def dismiss(self) -> None:
+        """Ends it, whatever it is at: nothing half-made counts."""
+        self.process.terminate()
+        self.process.join(PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self.here.close()
+
+
+def work(parent: Connection, runtime: Runtime) -> None:
+    """What a worker does: makes what it is sent until its parent is gone. Ctrl-C is for the parent, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_the_parent()
+    log_to(Path(runtime.runs))
+
+    def events(message: str, **figures: Any) -> None:
+        parent.send(("event", (message, figures)))
+
+    while True:
+        parent.send(("ended", make(parent.recv(), runtime, events)))
+
+
+def make(step: Step, runtime: Runtime, events: store.Events) -> tuple[FactoryError | None, str] | None:
+    """Makes a product; None, or why it could not be: an error that a person can meet, or the trace of a bug."""
+    try:
+        store.run(step.stage, step.given, step.made, runtime, events, made_with(runtime))
+    except FactoryError as error:
+        return error, ""
+    except Exception:
+        return None, traceback.format_exc()
+    return None
+
+
+def outcome(task: Task, failure: tuple[FactoryError | None, str] | None) -> Came | Failed:
+    """What became of a task."""
+    if failure is None:
+        return Came(task.specialist, task.step.made, False)
+    return Failed(task.specialist, task.step.made, *failure)
