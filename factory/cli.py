@@ -116,17 +116,21 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
             if came.made.stage == "comparison":
                 compared[came.specialist] = came.made.manifest["counts"]
         if verb not in pipeline.VERBS:
-            failures |= registered({name: asked[name] for name in asked if name not in failures}, display)
+            left = {name: asked[name] for name in asked if name not in failures}
+            versions, refused = registered(left, display)
+            failures |= refused
             if len(asked) > 1:
                 display.compared({name: compared[name] for name in asked if name in compared})
-                plain(f"page: {fleet.summarise(asked)}")
+            if len(asked) > 1 and versions:
+                plain(f"page: {fleet.summarise(asked, versions)}")
     return max([told(name, why, len(asked) > 1) for name, why in failures.items()], default=0)
 
 
-def registered(asked: Mapping[str, config.Config], display: Display) -> dict[str, FactoryError]:
-    """Registers every specialist; what was refused or could not be reached, by specialist."""
+def registered(asked: Mapping[str, config.Config], display: Display) -> tuple[dict[str, str], dict[str, FactoryError]]:
+    """Registers every specialist: the versions, and what the gate refused or could not be registered, by specialist."""
     from factory import pipeline, registry
 
+    versions: dict[str, str] = {}
     refused: dict[str, FactoryError] = {}
     for name, one in asked.items():
         try:
@@ -135,13 +139,14 @@ def registered(asked: Mapping[str, config.Config], display: Display) -> dict[str
             refused[name] = error
             continue
         display.registered(name, found)
+        versions[name] = " ".join([f"{found.model} {found.version}", *found.aliases])
         if not found.verdict.passed:
             refused[name] = GateRefused(
                 f"{found.model} version {found.version}",
                 "; ".join(found.verdict.reasons),
                 f"it is registered as evidence, {one.registry.alias} stays where it is",
             )
-    return refused
+    return versions, refused
 
 
 def told(name: str, why: Any, several: bool) -> int:

@@ -129,9 +129,10 @@ class Display:
         arms = list(dict.fromkeys(name for counts in found.values() for name in counts["arms"]))
         table = columns("specialist", "adapter", *arms)
         for specialist, counts in found.items():
-            cells = [lead(counts["arms"].get(name)) for name in arms]
+            cells = [lead(counts["arms"].get(name), "\n") for name in arms]
             table.add_row(specialist, f"{counts['adapter']['value']:.1%}", *cells)
-        console.print("The score of every arm, and by how much the adapter leads it [95 % interval], in points:")
+        confidence = next((f"{counts['confidence']:.0%} " for counts in found.values()), "")
+        console.print(f"Scores on the same rows; below them the adapter's lead in points and its {confidence}interval:")
         console.print(table)
 
     def registered(self, specialist: str, found: Any) -> None:
@@ -260,12 +261,12 @@ def figures(sides: dict[str, Any], key: str | None = None) -> str:
     return " -> ".join("-" if figure is None else f"{figure:.3g}" for figure in both)
 
 
-def lead(arm: dict[str, Any] | None) -> str:
+def lead(arm: dict[str, Any] | None, between: str = " ") -> str:
     """An arm's score, and the adapter's lead over it with its interval, in points."""
     if arm is None or arm["lead"] is None:
         return "-"
     value, low, high = (100 * arm["lead"][end] for end in ("value", "low", "high"))
-    return f"{arm['score']['value']:.1%} {value:+.1f} [{low:+.1f}, {high:+.1f}]"
+    return between.join((f"{arm['score']['value']:.1%}", f"{value:+.1f}", f"[{low:+.1f}, {high:+.1f}]"))
 
 
 def scored(counts: dict[str, Any]) -> str:

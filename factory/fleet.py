@@ -6,6 +6,7 @@ does not stop the others. With `runtime.jobs=1` everything is made here, one pro
 
 from __future__ import annotations
 
+import json
 import signal
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +22,16 @@ from factory.config import Config, Runtime
 from factory.errors import FactoryError, Unavailable
 from factory.log import log_to
 from factory.made_with import made_with
+from factory.pages import fleet_page
+from factory.pages.fleet_page import Shown
 from factory.pipeline import Step
 from factory.stages.generate import die_with_the_parent
 from factory.store import Made
 
 LATER = {"random": 1, "full": 1, "comparison": 2}
 """What waits for others where there is a choice: the higher, the later."""
+CUT = "slice"
+"""The label by whose values the summary page draws the scores."""
 PATIENCE = 5.0
 """Seconds for a process to end when it is told to."""
 
@@ -238,3 +243,24 @@ def outcome(task: Task, failure: tuple[FactoryError | None, str] | None) -> Came
     if failure is None:
         return Came(task.specialist, task.step.made, False)
     return Failed(task.specialist, task.step.made, *failure)
+
+
+def summarise(asked: Mapping[str, Config], versions: Mapping[str, str]) -> Path:
+    """Writes `fleet.html` into the folder of the runs: every specialist of `versions`, all its products there; its path."""
+    place = Path(asked[next(iter(versions))].runtime.runs) / "fleet.html"
+    shown = []
+    for name, version in versions.items():
+        made = pipeline.products(asked[name])
+        pages = {"report": made["report"].file("report.html"), "comparison": made["comparison"].file("comparison.html")}
+        shown.append(
+            Shown(
+                name,
+                json.loads(made["report"].file("report.json").read_text()),
+                json.loads(made["comparison"].file("comparison.json").read_text()),
+                {stage: one.facts["seconds"] for stage, one in made.items()},
+                {title: path.relative_to(place.parent).as_posix() for title, path in pages.items()},
+                version,
+            )
+        )
+    store.write(place, fleet_page.page(shown, CUT))
+    return place
