@@ -105,10 +105,11 @@ Result = list[Row] | Refused
 
 @dataclass(frozen=True)
 class Answers:
-    """Per database: the result of every query, and of the first one with the rows of every table reversed."""
+    """Per database: the result of every query, and of the first one with the rows of every table reversed, if asked for."""
 
     forward: list[Result]
     reverse: Result
+    """The forward result again where it was not asked for."""
 
 
 class Sandbox:
@@ -124,15 +125,15 @@ class Sandbox:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, databases: Sequence[Database], queries: Sequence[str]) -> list[Answers]:
-        """The answers of every query on every database.
+    def run(self, databases: Sequence[Database], queries: Sequence[str], turned: bool = True) -> list[Answers]:
+        """The answers of every query on every database; `turned` off where the first cannot depend on the order of rows.
 
         Where the whole batch is late, each query is tried alone, so that only the late ones are refused.
         """
-        answers = self._ask(databases, queries)
+        answers = self._ask(databases, queries, turned)
         if answers is not None:
             return answers
-        alone = [self._ask(databases, [query]) for query in queries]
+        alone = [self._ask(databases, [query], turned) for query in queries]
         return [
             Answers(
                 [LATE if one is None else one[i].forward[0] for one in alone],
@@ -141,11 +142,11 @@ class Sandbox:
             for i in range(len(databases))
         ]
 
-    def _ask(self, databases: Sequence[Database], queries: Sequence[str]) -> list[Answers] | None:
+    def _ask(self, databases: Sequence[Database], queries: Sequence[str], turned: bool) -> list[Answers] | None:
         if self._child is None or self._child.poll() is not None:
             self._start()
         try:
-            self._line.send((list(databases), list(queries)))
+            self._line.send((list(databases), list(queries), turned))
             if self._line.poll(PATIENCE):
                 return self._line.recv()
         except (EOFError, OSError):
@@ -199,7 +200,7 @@ def permit(action: int, first: str | None, second: str | None, *_: object) -> in
 
 def execute(connection: sqlite3.Connection, query: str) -> Result:
     """The rows of one query, or why there are none."""
-    end = time.thread_time() + SECONDS
+    end, begun = time.thread_time() + SECONDS, time.monotonic()
     connection.set_progress_handler(lambda: time.thread_time() > end, 1000)
     connection.set_authorizer(permit)
     try:
@@ -213,12 +214,13 @@ def execute(connection: sqlite3.Connection, query: str) -> Result:
         return LATE if str(error) == "interrupted" else Refused(str(error) or type(error).__name__)
     finally:
         connection.set_authorizer(None)
-    if time.thread_time() > end:
-        return LATE  # one heavy function never reaches the progress handler
+    # One heavy function never reaches the progress handler. The cheap clock first: this was a fifth of the time.
+    if time.monotonic() - begun > SECONDS and time.thread_time() > end:
+        return LATE
     return rows if len(rows) <= ROWS else Refused(f"more than {ROWS} rows")
 
 
-def answer(database: Database, queries: Sequence[str], late: set[str]) -> Answers:
+def answer(database: Database, queries: Sequence[str], late: set[str], turned: bool = True) -> Answers:
     """All queries on one database, and the first on the same with the rows of every table in reverse order.
 
     A query that was late on one database is not tried on the next; `late` remembers.
@@ -227,8 +229,10 @@ def answer(database: Database, queries: Sequence[str], late: set[str]) -> Answer
     with contextlib.closing(build(database)) as connection:
         forward = [LATE if query in late else execute(connection, query) for query in queries]
     late |= {query for query, result in zip(queries, forward, strict=True) if result is LATE}
-    turned = Database({name: (columns, rows[::-1]) for name, (columns, rows) in database.tables.items()})
-    with contextlib.closing(build(turned)) as connection:
+    if not turned and forward:
+        return Answers(forward, forward[0])
+    reverse = Database({name: (columns, rows[::-1]) for name, (columns, rows) in database.tables.items()})
+    with contextlib.closing(build(reverse)) as connection:
         return Answers(forward, execute(connection, queries[0]) if queries and queries[0] not in late else LATE)
 
 
@@ -241,9 +245,9 @@ def serve(descriptor: int) -> None:
     with contextlib.suppress(EOFError, OSError):
         line.send("up")
         while True:
-            databases, queries = line.recv()
+            databases, queries, turned = line.recv()
             late: set[str] = set()
-            line.send([answer(database, queries, late) for database in databases])
+            line.send([answer(database, queries, late, turned) for database in databases])
 
 
 _shared: Sandbox | None = None

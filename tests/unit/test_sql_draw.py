@@ -13,7 +13,7 @@ from factory.config import load
 from factory.errors import DataMistake
 from factory.specialist import Inapplicable, find
 from factory.specialists.sql.draw import Settings, abbreviated, draw, draw_schema, fill, identifier
-from factory.specialists.sql.families import families, field
+from factory.specialists.sql.families import Entity, Family, families, field
 from factory.specialists.sql.patterns import PATTERNS, names
 from factory.specialists.sql.state import State
 
@@ -165,11 +165,27 @@ def test_a_perturbed_copy_holds_the_constants_and_their_neighbours() -> None:
     assert {77_776, 77_777, 77_778} <= seen
 
 
-def test_a_family_has_no_word_twice_in_one_table() -> None:
+def test_no_word_means_two_tables_or_two_columns_of_one_table() -> None:
+    for state in (*states("train"), *states("exam")):
+        for things in (state.database.tables, *(table.columns for table in state.database.tables)):
+            said = [word for thing in things for word in {thing.label, thing.synonym}]
+            assert len(set(said)) == len(said), (state.database.family, said)
+
+
+def test_no_family_needs_that_refusal() -> None:
     for family in (*families("train"), *families("exam")):
-        for entity in family.entities:
-            for words in ([f.label for f in entity.fields], [f.synonym for f in entity.fields]):
-                assert len(set(words)) == len(words), (family.name, entity.label)
+        for things in (family.entities, *(entity.fields for entity in family.entities)):
+            said = [word for thing in things for word in {thing.label, thing.synonym}]
+            assert len(set(said)) == len(said), (family.name, said)
+
+
+def test_a_schema_where_a_word_means_two_columns_is_not_drawn() -> None:
+    fields = tuple(
+        field(*pair)
+        for pair in (("price = cost", "real 1..5"), ("fee = price", "real 1..5"), ("day", "date 1990..1999"))
+    )
+    with pytest.raises(Inapplicable, match="two things go by one word"):
+        draw_schema(Random(0), Family("shop", (Entity("item", "good", fields),)), "verbatim", 1, settings())
 
 
 def test_every_reference_of_a_family_has_a_target_in_it() -> None:
