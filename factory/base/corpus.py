@@ -17,6 +17,8 @@ from factory.specialist import Inapplicable, stream_id
 
 LESSONS = {**general.LESSONS, **schemas.LESSONS, **clinic.LESSONS, **tales.LESSONS}
 """Name to lesson: (random stream, level) to a context and its questions with their answers."""
+FEWEST = 2
+"""Questions behind a context: where a lesson finds fewer, another is drawn."""
 
 
 def conversation(seed: int, index: int, mix: Mapping[str, float], level: float) -> list[Message]:
@@ -25,9 +27,10 @@ def conversation(seed: int, index: int, mix: Mapping[str, float], level: float) 
     while True:
         try:
             context, pairs = LESSONS[rng.choices(list(mix), list(mix.values()))[0]](rng, level)
-            return list(turns(context, pairs))
         except Inapplicable:
             continue
+        if len(pairs) >= FEWEST:
+            return list(turns(context, pairs))
 
 
 def turns(context: str, pairs: Iterable[tuple[str, str]]) -> Iterable[Message]:
