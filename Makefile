@@ -23,8 +23,8 @@ setup: .venv/.complete  ## the environment in .venv, from requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: setup  ## the main job: the SQL specialist from nothing to a registered champion
-	$(FACTORY) run specialist=sql base=nano $(ARGS)
+run: setup  ## the main job: three specialists from nothing to registered champions, each beside its fair comparison
+	$(FACTORY) run specialist=sql,medical,creative base=nano $(ARGS)
 
 test: setup  ## all tests
 	$(BIN)/python -m pytest

@@ -222,7 +222,7 @@ class Nearest(Group):
 class Other(Group):
     """The adapter of another specialist on this specialist's exam."""
 
-    specialist: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  #: its name
+    specialist: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None  #: its name; null: nobody is named
 
 
 class RandomBase(Group):

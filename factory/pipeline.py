@@ -103,7 +103,7 @@ def arm(config: Config, makes: str) -> dict[str, Any]:
     if makes == "random":
         return {"base": weights.model_copy(update={"random_seed": config.seed})}
     if makes == "full":
-        plain = weights.quantisation.model_copy(update={"kind": "none", "unpacked": False})
+        plain = weights.quantisation.model_copy(update={"kind": "none", "double": False, "unpacked": False})
         rate = config.compare.arms["full"].learning_rate
         return {
             "base": weights.model_copy(update={"quantisation": plain, "dtype": "float32"}),
@@ -114,9 +114,9 @@ def arm(config: Config, makes: str) -> dict[str, Any]:
 
 def other_adapter(config: Config, coming: Mapping[str, Made]) -> Made | None:
     """The other specialist's adapter under the same overrides; none where no arm asks for it or nobody has made it."""
-    if "other" not in config.compare.arms:
+    name = config.compare.arms["other"].specialist if "other" in config.compare.arms else None
+    if name is None:
         return None
-    name = config.compare.arms["other"].specialist
     if name == config.specialist.name:
         raise Mistake(f"compare.arms.other.specialist={name}", "is the specialist itself", "name another one")
     if name in coming:

@@ -30,7 +30,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-STAGES = ("examples", "kept", "tokens", "adapter", "report")
+STAGES = ("examples", "kept", "tokens", "adapter", "report", "comparison")
 """Products in the order they are made."""
 REFUSED = 4
 """What a smoke run ends with: registered, gate refused."""
@@ -219,6 +219,8 @@ def words(runs: Path) -> list[str]:
         "train.log_every=4",
         "runtime.threads=1",
         "runtime.workers=1",
+        "runtime.jobs=1",  # the wires are in this process
+        *(f"~compare.arms.{arm}" for arm in ("other", "random", "full")),
         f"runtime.runs={runs}",
     ]
 

@@ -170,6 +170,8 @@ def other_adapter(
     runtime: config.Runtime,
 ) -> Arm:
     """Another specialist's adapter on the same base."""
+    if arm.specialist is None:
+        return Arm("the adapter of another specialist: none is named", None)
     if other is None:
         return Arm(f"the adapter of {arm.specialist}: not made yet with this configuration", None)
     contract = models.base_contract(weights, tokenizer, base)
