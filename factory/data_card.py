@@ -41,7 +41,7 @@ def data_card(asked: Config, events: Events) -> DataCard:
         "kept_rows": spread([shown(row) for row in rows]),
         "dropped_rows": dropped(made["kept"]),
         "human": bool(people),
-        "notice": getattr(specialist.find(asked.specialist.name), "notice", None),
+        "notice": specialist.find(asked.specialist.name).notice,
     }
     path = Path(asked.runtime.runs) / asked.specialist.name / "data.html"
     write(path, data_page.page(asked.specialist.name, counts, lengths(rows), diversity))
