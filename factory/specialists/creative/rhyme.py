@@ -1,7 +1,7 @@
 """Rhyme and syllables by the CMU pronouncing dictionary, as the package `pronouncing` ships it.
 
-The file is split into its 134,000 entries (a tenth of a second) when the first word is asked for, and a word's phones are
-read when they are needed; the package itself is not imported, because it would read them all.
+The file is read as bytes (some milliseconds) and a word is looked for when it is asked for; the package itself is not
+imported, because it would take a second to read all 134,000 entries.
 """
 
 from __future__ import annotations
@@ -10,28 +10,38 @@ import importlib.util
 import re
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 
 VOWELS = re.compile(r"[aeiouy]+")
 
 
 @cache
-def dictionary() -> dict[bytes, bytes]:
-    """Its entries: the word in capitals, with a number in brackets for a further way to say it, to its phones."""
-    path = Path(importlib.util.find_spec("pronouncing").origin).parent / "cmudict-0.7b"
-    return dict(line.split(b"  ", 1) for line in path.read_bytes().splitlines() if not line.startswith(b";"))
+def dictionary() -> dict[str, bytes]:
+    """The text of the dictionary cut by the first letter of its entries, which stand in the order of the alphabet."""
+    text = (Path(importlib.util.find_spec("pronouncing").origin).parent / "cmudict-0.7b").read_bytes()
+    starts = [text.find(f"\n{letter}".encode()) for letter in ascii_uppercase] + [len(text)]
+    return {letter: text[starts[i] : starts[i + 1] + 1] for i, letter in enumerate(ascii_uppercase)}
 
 
 @cache
 def pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     """The phones of a word, for each way to say it; nothing where the dictionary does not have it."""
-    keys = [f"{word.upper()}{suffix}".encode() for suffix in ("", "(1)", "(2)", "(3)")]
-    return tuple(tuple(dictionary()[key].decode("ascii").split()) for key in keys if key in dictionary())
+    entries, found = dictionary().get(word[:1].upper(), b""), []
+    for suffix in ("", "(1)", "(2)"):
+        key = f"\n{word.upper()}{suffix}  ".encode()
+        start = entries.find(key)
+        if start < 0:
+            break
+        end = entries.find(b"\n", start + 1)
+        found.append(tuple(entries[start + len(key) : end].decode("ascii").split()))
+    return tuple(found)
 
 
 def rhyming_part(phones: tuple[str, ...]) -> tuple[str, ...]:
-    """The phones from the last stressed vowel on."""
+    """The phones from the last stressed vowel on; before an r the dictionary mixes IY and IH (hear, near), here they are one."""
     stressed = [i for i, phone in enumerate(phones) if phone[-1] in "12"]
-    return tuple(phone.rstrip("012") for phone in phones[stressed[-1] if stressed else 0 :])
+    part = tuple(phone.rstrip("012") for phone in phones[stressed[-1] if stressed else 0 :])
+    return ("IH", *part[1:]) if part[:2] == ("IY", "R") else part
 
 
 def rhymes(one: str, other: str) -> bool:

@@ -16,7 +16,7 @@ from factory.specialists.creative.state import Character, State
 
 TRIES = 60
 STARTS = {
-    "wish": ("", "", "", "Now ", "One day ", "Since then ", "For a long time "),
+    "wish": ("", "", "", "Now ", "One day ", "That day ", "As so often ", "More than ever "),
     "friend": ("", "", "Soon ", "Luckily ", "As always ", "On the way "),
     "obstacle": ("", "", "But ", "Yet ", "But then ", "Sadly ", "However, ", "Then ", "All too soon "),
     "turn": ("", "", "Then ", "At last ", "Suddenly ", "But then ", "Luckily ", "In the end ", "After a while "),
@@ -42,11 +42,11 @@ HOLDS = (
     "next to {}",
     "not far from {}",
     "in front of {}",
-    "right by {}",
+    "close to {}",
 )
 """Where a required noun may stand at the end of a clause."""
 SHADES = (
-    "on {} path",
+    "down {} path",
     "by {} gate",
     "near {} wall",
     "under {} roof",
@@ -56,7 +56,41 @@ SHADES = (
     "beside {} fence",
 )
 """Where a required adjective may stand at the end of a clause."""
-GREETINGS = ("Dear {},", "My dear {},", "Hello {},", "Dearest {},", "Good {},")
+ASIDES = (
+    "with great care",
+    "in a hurry",
+    "without a word",
+    "once more",
+    "in the cold",
+    "for an hour",
+    "all alone",
+    "before lunch",
+    "with a deep sigh",
+    "in the dark",
+    "at first light",
+    "after a rest",
+    "against all advice",
+    "for the third time",
+    "in broad daylight",
+    "on tired feet",
+    "with warm hands",
+    "for a good reason",
+    "until dusk",
+    "in the open air",
+    "without a map",
+    "by pure chance",
+    "to the end",
+    "in spite of the weather",
+    "as in old stories",
+    "under grey skies",
+    "with a full stomach",
+    "on bare feet",
+    "far from the crowd",
+    "in silence",
+)
+"""What may be added to a clause that carries nothing else."""
+ASIDE_SHARE = 0.2
+GREETINGS = ("Dear {},", "My dear {},", "Hello {},", "Dearest {},", "Hi {},")
 SIGNATURES = (
     "Your friend, {}",
     "With love, {}",
@@ -112,7 +146,10 @@ def sentences(plan: State, rng: Random) -> list[str]:
         act.clause = writer.clause(act, first=number == 0)
     spare = [word for word in plan.required if not any(act.word == word for act in acts)]
     for word, act in zip(spare, rng.sample(acts[1:], len(spare)), strict=True):
-        act.clause = f"{act.clause} {writer.hold(word)}"
+        act.clause, act.word = f"{act.clause} {writer.hold(word)}", word
+    for act in acts[1:]:
+        if act.kind in ("detail", "end", "friend", "wish") and not act.word and rng.random() < ASIDE_SHARE:
+            act.clause = writer.aside(act.clause)
     return [writer.sentence(group, first=number == 0) for number, group in enumerate(grouped(rng, acts, plan.count))]
 
 
@@ -285,6 +322,11 @@ class Writer:
         """The end of a clause that carries a required word."""
         phrases = SHADES if word in lexicon.read("words")["adjectives"] else HOLDS
         return self.rng.choice(free(self.plan, phrases)).format(article(word))
+
+    def aside(self, clause: str) -> str:
+        """The clause with something added that says nothing about the plan."""
+        phrases = [phrase for phrase in free(self.plan, ASIDES) if phrase.split()[-1] not in clause]
+        return f"{clause} {self.rng.choice(phrases)}"
 
     def sentence(self, acts: list[Act], first: bool) -> str:
         """The clauses of the acts as one sentence."""
