@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from factory.specialists.medical.lists import common
@@ -93,17 +94,26 @@ def read_note(text: str) -> tuple[list[Fact], list[str]]:
     facts: list[Fact] = []
     broken: list[str] = []
     last = -1
-    for line in filter(None, (" ".join(line.split()) for line in text.splitlines())):
-        name, colon, rest = line.partition(":")
-        place = ORDER.get(name.strip().casefold(), -1)
-        items = [item.strip() for item in rest.split(";")]
-        if not colon or place <= last or not all(items):
+    for line in filter(str.strip, text.splitlines()):
+        place, stated = read_line(line)
+        if place <= last:
             broken.append(line)
-            continue
-        last = place
-        for number, item in enumerate(items):
-            facts += read_item(SECTIONS[place], item.casefold(), number == 0)
+        else:
+            last = place
+            facts += stated
     return facts, broken
+
+
+@lru_cache(maxsize=4096)
+def read_line(line: str) -> tuple[int, tuple[Fact, ...]]:
+    """The place of a line's section and the line's facts; -1 where it is no line of a note."""
+    name, colon, rest = line.partition(":")
+    place = ORDER.get(name.strip().casefold(), -1)
+    items = [" ".join(item.casefold().split()) for item in rest.split(";")]
+    if not colon or place < 0 or not all(items):
+        return -1, ()
+    section = SECTIONS[place]
+    return place, tuple(fact for number, item in enumerate(items) for fact in read_item(section, item, number == 0))
 
 
 def read_item(section: str, item: str, first: bool) -> Iterator[Fact]:

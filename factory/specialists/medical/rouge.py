@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from functools import lru_cache
 
 
 def rouge_l_sum(gold: str, answer: str) -> float:
@@ -18,7 +18,7 @@ def rouge_l_sum(gold: str, answer: str) -> float:
     sizes = [sum(counter.values()) for counter in left]
     hits = 0
     for line in wanted:
-        union = {place for other in given for place in common_places(line, other)}
+        union = {place for other in given if not set(line).isdisjoint(other) for place in common_places(line, other)}
         for word in (line[place] for place in sorted(union)):
             if left[0][word] > 0 and left[1][word] > 0:
                 hits += 1
@@ -27,13 +27,15 @@ def rouge_l_sum(gold: str, answer: str) -> float:
     return 2 * hits / sum(sizes) if sum(sizes) else 0.0
 
 
-def words(line: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words(line: str) -> tuple[str, ...]:
     """The words and numbers of a line."""
-    return re.findall(r"[a-z0-9]+", line.lower())
+    return tuple(re.findall(r"[a-z0-9]+", line.lower()))
 
 
-def common_places(line: Sequence[str], other: Sequence[str]) -> list[int]:
-    """The places in `line` of one longest common subsequence with `other`."""
+@lru_cache(maxsize=4096)
+def common_places(line: tuple[str, ...], other: tuple[str, ...]) -> tuple[int, ...]:
+    """The places in `line` of one longest common subsequence with `other`; wrong answers to one row share most lines."""
     lengths = [[0] * (len(other) + 1) for _ in range(len(line) + 1)]
     for i, word in enumerate(line, 1):
         for j, there in enumerate(other, 1):
@@ -48,4 +50,4 @@ def common_places(line: Sequence[str], other: Sequence[str]) -> list[int]:
             j -= 1
         else:
             i -= 1
-    return places
+    return tuple(places)
