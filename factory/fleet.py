@@ -168,6 +168,7 @@ class Crew:
 
     def start(self, task: Task) -> None:
         """Begins a product."""
+        self.idle = [worker for worker in self.idle if worker.process.is_alive()]
         worker = self.idle.pop() if self.idle else Worker(self.runtime)
         worker.here.send(task.step)
         self.working[worker.here] = worker, task
@@ -180,7 +181,7 @@ class Crew:
             worker, task = self.working[connection]
             try:
                 kind, said = connection.recv()
-            except EOFError:
+            except (EOFError, ConnectionError):
                 hint = "run again: it goes on where it was"
                 kind, said = "ended", (Unavailable(str(task.step.made.folder), "its process was killed", hint), "")
                 del self.working[connection]
