@@ -297,15 +297,16 @@ def new(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 
 def data(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The card of the specialist's data."""
+    """Makes what is missing up to the kept rows, then the card of the data, of one specialist or several."""
     from factory.data_card import data_card
     from factory.pages.data_page import cells, heads
 
-    asked = loaded(overrides)
-    with Display(asked) as display:
-        card = data_card(asked, display.event)
-    display.table(heads(), cells(card.diversity))
-    plain(f"page: {card.page}")
+    if failed := stage_verb("filter", overrides, rest):
+        return failed
+    for asked in several(overrides).values():
+        card = data_card(asked)
+        Display(asked).table(heads(), cells(card.diversity))
+        plain(f"page: {card.page}")
     return 0
 
 
