@@ -155,6 +155,12 @@ def test_databases_do_not_see_each_other(sandbox: Sandbox) -> None:
     assert isinstance(one.forward[0], Refused) and two.forward == [[(7,)]]
 
 
+def test_rows_are_turned_where_that_is_asked_for(sandbox: Sandbox) -> None:
+    turned, plain = (sandbox.run([DATABASE], ["SELECT id FROM book"], turned)[0] for turned in (True, False))
+    assert turned.forward == plain.forward == [plain.reverse]
+    assert turned.reverse == turned.forward[0][::-1] != plain.reverse
+
+
 def test_no_query_is_no_answer(sandbox: Sandbox) -> None:
     assert sandbox.run([DATABASE], [])[0].forward == []
     assert sandbox.run([], ["SELECT 1"]) == []

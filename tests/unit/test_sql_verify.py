@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from random import Random
+
 import pytest
 
+from factory.config import load
 from factory.records import Score
-from factory.sandbox import Database, Refused
+from factory.sandbox import Database, Refused, shared
+from factory.specialist import Inapplicable, find
 from factory.specialists.sql.state import Column, Item, Predicate, Query, Schema, State, Table
-from factory.specialists.sql.verify import agree, compare, constants_of, copies, verify
+from factory.specialists.sql.verify import agree, compare, constants_of, copies, database, stable, verify
 
 BOOKS = Database(
     {"book": (("id integer", "pages integer", "title text"), ((1, 90, "Moon"), (2, 30, "Sun"), (3, 30, "Sea")))}
@@ -136,3 +141,19 @@ def test_copies_repeat_and_differ_by_salt_and_state() -> None:
     assert list(copies(one, 3)) == list(copies(one, 3))
     assert list(copies(one, 3)) != list(copies(one, 3, salt="fresh"))
     assert list(copies(one, 3)) != list(copies(other, 3))
+
+
+def test_a_drawn_gold_without_order_or_limit_never_depends_on_the_order_of_the_table() -> None:
+    """That is why the verifier does not turn the tables for those."""
+    task, told = find("sql"), 0
+    settings = task.typed(load(["specialist=sql"]).specialist.settings)
+    for index in range(150):
+        with suppress(Inapplicable):
+            drawn = task.draw(Random(f"turned/{index}"), settings, "exam")
+            if drawn.query.order is None and drawn.query.limit is None:
+                databases = [database(drawn, drawn.rows), *copies(drawn, 3)]
+                assert all(stable(one, False) for one in shared().run(databases, [drawn.query.sql()])), (
+                    drawn.query.sql()
+                )
+                told += 1
+    assert told > 60
