@@ -18,6 +18,8 @@ from factory.specialists.creative.write import attempts, capital
 
 NUMBERS = {3: "three", 4: "four", 5: "five", 6: "six"}
 STYLES = ("sentences", "sentences", "list", "mixed", "casual")
+CHOICES = {"person": "person", "tense": "tense", "count": "form", "rhyme": "rhyme"}
+"""Constraints that are one of a few: what in the plan says which."""
 TAGGED = ("place", "mood", "person", "tense", "count", "rhyme", "words")
 """Constraints that may hang on the request itself."""
 
@@ -52,7 +54,6 @@ class Telling:
     def __init__(self, state: State, rng: Random, held_out: bool) -> None:
         self.state, self.rng, self.held_out = state, rng, held_out
         self.used: list[str] = []
-        self.table = lexicon.read("prompts")
         self.slots = slots(state, rng)
 
     def prompt(self) -> str:
@@ -71,7 +72,7 @@ class Telling:
         body = " ".join([f"{self.head(tagged)}.", *(self.sentence(part) for part in self.ordered(rest))])
         if style == "casual":
             start = body if body.startswith("I ") else f"{body[0].lower()}{body[1:]}"
-            return f"{self.said('casual openings')}, {start} {self.said('casual closings')}"
+            return f"{self.phrase('casual_openings')}, {start} {self.phrase('casual_closings')}"
         return body
 
     def parts(self) -> list[str]:
@@ -107,13 +108,12 @@ class Telling:
 
     def head(self, tagged: list[str]) -> str:
         """The request with what hangs on it."""
-        form = self.phrase("forms", self.table["forms"][self.state.form])
-        ask = self.said("ask").format(a_form=form)
-        return " ".join([ask, *(self.phrase(part, self.of(part)["tag"]) for part in tagged)])
+        form = self.phrase(f"form_{self.state.form}")
+        return " ".join([self.phrase("ask", a_form=form), *(self.told(part, "tag") for part in tagged)])
 
     def sentence(self, part: str) -> str:
         """A constraint as a sentence."""
-        return capital(self.phrase(part, self.of(part)["sentence"]))
+        return capital(self.told(part, "sentence"))
 
     def lines(self, parts: list[str]) -> str:
         """Constraints as a list with labels."""
@@ -121,56 +121,42 @@ class Telling:
 
     def labelled(self, part: str) -> list[tuple[str, str]]:
         """A constraint as label and value; the writer of a letter comes with the reader."""
-        state, table = self.state, self.table[part]
-        label = self.phrase(f"{part} label", table["label"])
-        if part in ("person", "tense", "rhyme"):
-            return [(label, self.phrase(f"{part} value", self.of(part)["label"]))]
-        if part == "count":
-            return [(label, self.phrase("count value", self.of(part)["label"]))]
+        state, label = self.state, self.phrase(f"{part}_label")
+        hero = f"{state.hero.name} the {state.hero.kind}"
+        if part in CHOICES:
+            return [(label, self.told(part, "value"))]
         if part == "writer":
-            reader = self.phrase("addressee label", self.table["addressee"]["label"])
-            return [(label, f"{self.slots['name']} the {self.slots['kind']}"), (reader, state.friend.name)]
+            return [(label, hero), (self.phrase("addressee_label"), state.friend.name)]
         values = {
-            "hero": f"{state.hero.name} the {state.hero.kind}",
+            "hero": hero,
             "friend": self.slots["friend"],
             "words": f"{self.slots['low']} to {self.slots['high']}",
             "required": ", ".join(state.required),
             "forbidden": ", ".join(state.forbidden),
             "syllables": f"at most {state.syllables} syllables",
         }
-        return [(label, values.get(part) or str(getattr(state, part)))]
+        return [(label, values[part] if part in values else str(getattr(state, part)))]
 
-    def of(self, part: str) -> dict[str, Any]:
-        """The phrases of a constraint, by kind."""
-        table = self.table[part]
-        key = {
-            "person": self.state.person,
-            "tense": self.state.tense,
-            "rhyme": self.state.rhyme,
-            "count": self.state.form,
-        }
-        return table[key[part]] if part in key else table
+    def told(self, part: str, how: str) -> str:
+        """A constraint as sentence, tag or value; of some constraints, each choice has phrases of its own."""
+        choice = f"_{getattr(self.state, CHOICES[part])}" if part in CHOICES else ""
+        return self.phrase(f"{part}{choice}_{how}", **self.listed(part))
 
-    def said(self, name: str) -> str:
-        """A phrase of one of the lists that stand by themselves."""
-        group, _, kind = name.partition(" ")
-        return self.phrase(name, self.table[group][kind] if kind else self.table[group])
-
-    def phrase(self, name: str, phrases: list[str]) -> str:
-        """One phrase, filled: a held-out one if those are wanted and there is one."""
+    def phrase(self, act: str, **more: str) -> str:
+        """One phrase of an act, filled: a held-out one if those are wanted and it has any."""
+        phrases = lexicon.read("prompts")[act]
         held = [i for i, phrase in enumerate(phrases) if phrase.startswith("~")]
         fitting = held if self.held_out and held else [i for i in range(len(phrases)) if i not in held]
         index = self.rng.choice(fitting)
-        self.used.append(f"{name}.{index}")
-        # The slots differ between required and forbidden words.
-        return sounded(phrases[index].removeprefix("~").format_map(self.slots | self.listed(name)))
+        self.used.append(f"{act}.{index}")
+        return sounded(phrases[index].removeprefix("~").format_map(self.slots | more))
 
-    def listed(self, name: str) -> dict[str, str]:
+    def listed(self, part: str) -> dict[str, str]:
         """The slots of a list of words."""
-        words = {"required": self.state.required, "forbidden": self.state.forbidden}.get(name)
+        words = {"required": self.state.required, "forbidden": self.state.forbidden}.get(part)
         if not words:
             return {}
-        joint = " or " if name == "forbidden" else " and "
+        joint = " or " if part == "forbidden" else " and "
         return {
             "list": joint.join(filter(None, (", ".join(words[:-1]), words[-1]))),
             "word_s": "words" if words[1:] else "word",
@@ -181,7 +167,6 @@ def slots(state: State, rng: Random) -> dict[str, Any]:
     """What the phrases of a prompt may name."""
     friend = f"{state.friend.name} the {state.friend.kind}".removesuffix(" the ") if state.friend else ""
     return {
-        "a_form": "{a_form}",
         "name": state.hero.name,
         "kind": state.hero.kind,
         "a_kind": article(state.hero.kind),
