@@ -11,10 +11,10 @@ import pytest
 import factory
 
 LAYERS = (
-    {"store", "records", "rows", "config", "groups", "errors", "made_with", "text"},
-    {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "pages", "overlap", "diversity", "human"},
+    {"store", "records", "rows", "config", "groups", "errors", "log", "made_with", "text"},
+    {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "nearest", "pages", "overlap", "diversity", "human"},
     {"stages"},
-    {"pipeline", "exam", "forecast", "preview", "ask", "data_card", "new"},
+    {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "new"},
     {"cli", "display", "sweep"},
     {"__main__"},
 )
