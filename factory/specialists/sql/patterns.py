@@ -357,10 +357,16 @@ def combined(word: str) -> Callable[[Draft], Query]:
 
 
 def two_joins(d: Draft) -> Query:
-    child, column, middle = d.edge()
-    onward = [(middle, c, d.schema.table(c.target)) for c in middle.of("reference") if c.target != child.name]
-    _, second, far = d.pick(onward, "no path of three tables")
-    joins = (d.join(child, column, middle, child), d.join(middle, second, far, middle))
+    chains = [
+        (child, first, middle, second, d.schema.table(second.target))
+        for child in d.schema.tables
+        for first in child.of("reference")
+        for middle in [d.schema.table(first.target)]
+        for second in middle.of("reference")
+        if second.target != child.name
+    ]
+    child, first, middle, second, far = d.pick(chains, "no path of three tables")
+    joins = (d.join(child, first, middle, child), d.join(middle, second, far, middle))
     return Query(select=(d.item(child),), table=child.name, joins=joins, where=(d.predicate(far),))
 
 

@@ -112,7 +112,9 @@ def constants_of(query: Query) -> dict[str, list[Cell]]:
 
 
 def predicates(query: Query) -> Iterator[Predicate]:
-    """The WHERE predicates of a query and of all queries inside it."""
+    """The predicates of a query (WHERE and HAVING) and of all queries inside it."""
+    if query.having:
+        yield query.having
     for predicate in query.where:
         yield predicate
         if predicate.query:
