@@ -19,26 +19,36 @@ from pathlib import Path
 import yaml
 
 LISTS = Path(__file__).resolve().parents[2] / "data" / "medical"
-ONES = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen"
-NUMBERS = {word: i for i, word in enumerate([*ONES.split(), "nineteen"], 1)}
-NUMBERS |= dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+NUMBERS = {
+    word: i for i, word in enumerate(("one", "two", "three", "four", "five", "six", "seven", "eight", "nine"), 1)
+}
+TEENS = ("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+NUMBERS |= {word: i for i, word in enumerate(TEENS, 10)} | {word: 10 * i for i, word in enumerate(TENS, 2)}
 WORD = "|".join(sorted((*NUMBERS, "hundred", "thousand"), key=len, reverse=True))
 UNIT = r"(?:mg|mcg|units?|puffs?|sachets?)"
 DOSE = rf"\d+ {UNIT}"
 TIME = r"\d+ (?:day|week|month|year)s?"
 SIDE = r"on (?:the left|the right|both sides)"
-VALUE = rf"(?:{SIDE}|a (?:day|week|month|year)|\d+(?:\.\d+)?(?: over \d+)?(?: (?:mg|mcg|kg|cm|percent|units?|puffs?|sachets?|days?|weeks?|months?|years?))?)"
+UNITS = r"mg|mcg|kg|cm|percent|units?|puffs?|sachets?|days?|weeks?|months?|years?"
+VALUE = rf"(?:{SIDE}|a (?:day|week|month|year)|\d+(?:\.\d+)?(?: over \d+)?(?: (?:{UNITS}))?)"
 TAKEN_BACK = (
     r"(?:no|no, sorry|no, wait|sorry|i mean|actually|or rather|hold on|make that|let me correct that|that is wrong|"
     r"that's not right|no, that was before|or was it, no|scratch that|strike that)"
 )
 DENIES = (
-    r"\b(?:don't have|haven't had|have no|had no|never had|never any|didn't get|has not had|there is no|there was no|can't see|no|"
-    r"deny|denies|denied|negative for|without|neither|nor|free of|spared|not so for|that isn't true of|not)\b(?! only)"
+    r"\b(?:don't have|haven't had|have no|had no|never had|never any|didn't get|has not had|there is no|there was no|can't see|"
+    r"no|deny|denies|denied|negative for|without|neither|nor|free of|spared|not so for|that isn't true of|not)\b(?! only)"
 )
 AFFIRMS = r"\b(?:have|has|had|get|is|there is|yes|reports|but|rather|instead|only|positive for|mention|with)\b"
-DENIED_AFTER = r",? (?:is denied|is absent|was not reported|absent|no\.|but (?:no\.|there was none|it never came)|is not something i have|nothing i ever had|is nothing)"
-STOPPED = r"stopped|quit|gave up|give up|no longer|came off|don't take|not any more|off it|until|discontinued|is off|without it|not since|history|is over"
+DENIED_AFTER = (
+    r",? (?:is denied|is absent|was not reported|absent|no\.|but (?:no\.|the(?:re|ir) was none|it never came)|"
+    r"is not something i have|nothing i ever had|is nothing)"
+)
+STOPPED = (
+    r"stopped|quit|gave up|give up|no longer|came off|don't take|not any more|off it|until|discontinued|is off|without it|"
+    r"not since|history|is over"
+)
 GONE = rf"(?P<w>(?:[a-z ]+ )?(?:\d+ years old|{VALUE}))"
 MEANT = rf"(?P<r>\d+ years old|{VALUE})"
 LATE = (
@@ -67,42 +77,50 @@ def terms() -> dict[str, set[str]]:
     return found
 
 
+@cache
+def whole(term: str) -> re.Pattern[str]:
+    """A term as whole words."""
+    return re.compile(rf"\b{re.escape(term)}\b")
+
+
 def digits(text: str) -> str:
     """Number words as digits."""
 
     def number(match: re.Match[str]) -> str:
-        total = 0
+        whole, part = 0, 0
         for word in match[0].split():
-            total = total * 100 if word == "hundred" else total * 1000 if word == "thousand" else total + NUMBERS[word]
-        return str(total)
+            if word == "thousand":
+                whole, part = part * 1000, 0
+            else:
+                part = part * 100 if word == "hundred" else part + NUMBERS[word]
+        return str(whole + part)
 
     return re.sub(rf"\b(?:{WORD})(?: (?:{WORD}))*\b(?! of the|: )", number, text)
 
 
 @cache
-def replacements() -> list[tuple[re.Pattern[str], str]]:
+def replacements() -> list[tuple[str, str]]:
     """Everything a note says in other words than a visit: lay words, misheard names, units, frequencies."""
     shared = lists("common")
     pairs = [(said, term) for term, words in shared["lay"].items() for said in words]
     pairs += [(drug["heard"], name) for name, drug in shared["drugs"].items() if "heard" in drug]
     pairs += [(said, unit) for unit, words in shared["units"].items() for said in words]
     pairs += [(digits(said), often) for often, words in shared["often"].items() for said in words]
-    pairs = sorted(pairs, key=lambda pair: -len(pair[0]))
-    return [(re.compile(rf"\b{re.escape(said)}\b"), term) for said, term in pairs]
+    return sorted(pairs, key=lambda pair: -len(pair[0]))
 
 
 def plain(text: str) -> str:
     """A visit in the words of a note, lower case, one line."""
     text = re.sub(r"\b(mr|ms|mrs)\.", r"\1", " ".join(text.lower().split()))
     for filler in lists("common")["fillers"]:
-        text = re.sub(rf"(?:, |(?<=[:.?] )){filler.lower()}, ", " ", text)
+        text = re.sub(rf"(?:, |(?<=[:.?] )){filler.lower()}, ", " ", text) if f"{filler.lower()}, " in text else text
     text = digits(" ".join(text.split()))
     for said, milligrams in (("a quarter of a gram", 250), ("half a gram", 500)):
         text = text.replace(said, f"{milligrams} mg")
     text = re.sub(r"(\d+(?:\.\d+)?) (?:grams?|g)\b", lambda m: f"{round(float(m[1]) * 1000)} mg", text)
     text = text.replace("a couple of", "2")
     for said, term in replacements():
-        text = said.sub(term, text)
+        text = whole(said).sub(term, text) if said in text else text
     text = re.sub(rf"\b{VALUE},? {TAKEN_BACK},? (?={VALUE})", "", text)
     return re.sub(r"\ba (day|week|month|year)\b(?! long)", r"1 \1", text)
 
@@ -122,24 +140,27 @@ def sentences(text: str) -> list[str]:
 
 def speaking_of(term: str, told: list[str]) -> list[str]:
     """The sentences that name a term."""
-    return [sentence for sentence in told if re.search(rf"\b{re.escape(term)}\b", sentence)]
+    return [sentence for sentence in told if term in sentence and whole(term).search(sentence)]
 
 
 def denied(term: str, sentence: str) -> bool:
     """Whether a sentence (with the question it replies to) denies a term."""
     question, reply, answer = sentence.rpartition(" > ")
-    named = rf"\b{re.escape(term)}\b"
-    if reply and not re.search(named, answer):
+    spoken = whole(term)
+    if reply and not spoken.search(answer):
         if re.search(rf"\bno {re.escape(term)}", question):
             return True
         if "the first " in answer:
-            first = question.find(term) < min((question.find(joint) for joint in (" and ", " or ") if joint in question))
+            first = question.find(term) < min(question.find(joint) for joint in (" and ", " or ") if joint in question)
             return ("first 1 no" in answer) == first
         return bool(re.match(r"(?:no|nope|none|neither|not|never|it doesn't|it does not|oh no|i don't)\b", answer))
-    before, _, after = answer.partition(re.search(named, answer)[0])
+    before, _, after = answer.partition(spoken.search(answer)[0])
     if re.match(DENIED_AFTER, after):
         return True
-    if re.search(r"the patien(?:t|ce) (?:does not|never had it)|, not (?:the patien(?:t|ce)|me)", after) or "family side only" in before:
+    if (
+        re.search(r"the patien(?:t|ce) (?:does not|never had it)|, not (?:the patien(?:t|ce)|me)", after)
+        or "family side only" in before
+    ):
         return True
     cues = [(m.end(), True) for m in re.finditer(DENIES, before)]
     cues += [(m.end(), False) for m in re.finditer(AFFIRMS, before) if not re.search(DENIES + r"$", before[: m.end()])]
@@ -156,8 +177,13 @@ def wrong_with_note(prompt: str, answer: str) -> Iterator[str]:
         for number, item in enumerate(items.split(" ; ")):
             if not borne_out(section, item, number, text, told):
                 yield f"not borne out: {section} : {item}"
-    yield from (f"left out: {term}" for term in named(text) if not re.search(rf"\b{re.escape(term)}\b", said))
-    spans = [span for one in told if not re.search(r"\bage\b", one) for span in re.findall(rf"\b{TIME}\b(?! (?:old|of age))", one)]
+    yield from (f"left out: {term}" for term in named(text) if not whole(term).search(said))
+    spans = [
+        span
+        for one in told
+        if not re.search(r"\bage\b", one)
+        for span in re.findall(rf"\b{TIME}\b(?! (?:old|of age))", one)
+    ]
     yield from (f"left out: {span}" for span in {*spans, *re.findall(DOSE, text)} if span not in said)
 
 
@@ -180,9 +206,9 @@ def named(text: str) -> set[str]:
     """The known terms that a text names, the longest where one holds another."""
     found: set[str] = set()
     for term in every_term():
-        if term in text and re.search(rf"\b{re.escape(term)}\b", text):
+        if term in text and whole(term).search(text):
             found.add(term)
-            text = re.sub(rf"\b{re.escape(term)}\b", "@", text)
+            text = whole(term).sub("@", text)
     return found
 
 
@@ -200,7 +226,7 @@ def borne_out(section: str, item: str, number: int, text: str, told: list[str]) 
             return bool(re.search(rf"\b{age}\b", text) and re.search(titles[sex], text))
         case "complaint" if number:
             value = item.removeprefix("for ")
-            return bool(re.search(rf"\b{re.escape(value.removeprefix('since '))}\b", text))
+            return bool(whole(value.removeprefix("since ")).search(text))
         case "symptoms" | "findings" | "history":
             name = item.removeprefix("no ")
             return any(denied(name, one) == item.startswith("no ") for one in speaking_of(name, told)[:1])
@@ -251,9 +277,11 @@ def wrong_with_summary(prompt: str, answer: str) -> Iterator[str]:
     text = mended(plain(prompt.partition("\n")[2]))
     parts = [match[name] for name in ("age", "what", "span", "since", "z") if match[name]]
     for part in [*parts, *(match["plan"] or "").split(" , ")]:
-        if not re.search(rf"\b{re.escape(part.lower())}\b", text):
+        if not whole(part.lower()).search(text):
             yield f"not borne out: {part}"
-    if match["sex"] and not re.search({"man": r"\bmr\b|old man\b", "woman": r"\bms\b|\bmrs\b|old woman\b"}[match["sex"]], text):
+    if match["sex"] and not re.search(
+        {"man": r"\bmr\b|old man\b", "woman": r"\bms\b|\bmrs\b|old woman\b"}[match["sex"]], text
+    ):
         yield f"not borne out: {match['sex']}"
 
 
@@ -272,14 +300,16 @@ def looked_up(parts: dict[str, list[str]], question: str) -> str:
     medicines = [*parts.get("Medication", []), *(one[6:] for one in plan if one.startswith("start "))]
     first = {
         r"how old|the age\.|how many years": next(iter(re.findall(r"^\d+", parts.get("Patient", [""])[0])), ""),
-        r"^(?:which|what) (?:medicine|drug|medication) (?:is started|was started|was prescribed)|new (?:medicine|drug)|begins now": next(
+        r"(?:medicine|drug|medication) (?:is started|was started|was prescribed)|new (?:medicine|drug)|begins now": next(
             (re.match(r"start ([a-z ]+?)(?= \d|$)", one)[1] for one in plan if one.startswith("start ")), ""
         ),
         r"was stopped|patient stop|no longer taken|given up": next(
             (one[8:] for one in medicines if one.startswith("stopped ")), ""
         ),
         r"allerg|must the patient avoid": parts.get("Allergies", [""])[0],
-        r"assessment|diagnosis|impression|does the patient have\?|doctor think|label was": parts.get("Assessment", [""])[0],
+        r"assessment|diagnosis|impression|does the patient have\?|doctor think|label was": parts.get(
+            "Assessment", [""]
+        )[0],
         r"should the patient return|return\?|come back|next visit|next look": next(
             (one[10:] for one in plan if one.startswith("return in ")), ""
         ),
@@ -303,11 +333,15 @@ def about_a_term(parts: dict[str, list[str]], medicines: list[str], question: st
     """The answer to a question that names a medicine, an illness or a measurement; nothing where it names none."""
     forms = {
         "was": r"dose of (.+?) before|earlier dose of (.+?)\?|strength was (.+?) moved",
-        "dose": r"dose of (.+?)(?: does the| is given| is noted| is stated|\?|\.)|how much (.+?) (?:does|is)|strength is (.+?) used",
-        "often": r"how often is (.+?) taken|patient take (.+?)\?|should (.+?) be taken|frequency of (.+?)\.|many times is (.+?) taken|schedule is (.+?) used",
+        "dose": r"dose of (.+?)(?: does the| is given| is noted| is stated|\?|\.)|how much (.+?) (?:does|is)|"
+        r"strength is (.+?) used",
+        "often": r"how often is (.+?) taken|patient take (.+?)\?|should (.+?) be taken|frequency of (.+?)\.|"
+        r"many times is (.+?) taken|schedule is (.+?) used",
         "relative": r"family (?:has|had) (.+?)\?|relative (?:has|had) (.+?)\?|^((?!who).+?) in the family|affected by (.+?)\?",
-        "own": r"personally have (.+?)\?|ever have (.+?)\?|themselves have (.+?)\?|^is (.+?) in the patient's|was (.+?) ever the",
-        "sign": r"patient have (.+?)\?|^is there (?:any )?(.+?)\?|^any (.+?)\?|^has the patient (.+?)\?|patient report (.+?)\?|^is (.+?) part of",
+        "own": r"personally have (.+?)\?|ever have (.+?)\?|themselves have (.+?)\?|^is (.+?) in the patient's|"
+        r"was (.+?) ever the",
+        "sign": r"patient have (.+?)\?|^is there (?:any )?(.+?)\?|^any (.+?)\?|^has the patient (.+?)\?|"
+        r"patient report (.+?)\?|^is (.+?) part of",
     }
     for kind, form in forms.items():
         match = re.search(form, question)
@@ -317,7 +351,9 @@ def about_a_term(parts: dict[str, list[str]], medicines: list[str], question: st
         if kind in ("was", "dose", "often"):
             return medicine_fact(medicines, about, kind)
         if kind == "relative":
-            return next((one.split(" ", 1)[0] for one in parts.get("Family", []) if one.split(" ", 1)[1] == about), "not stated")
+            return next(
+                (one.split(" ", 1)[0] for one in parts.get("Family", []) if one.split(" ", 1)[1] == about), "not stated"
+            )
         signs = [*parts.get("Symptoms", []), *parts.get("History", [])]
         return "yes" if about in signs else "no" if f"no {about}" in signs else "not stated"
     vital = next((name for name in lists("common")["vitals"] if re.search(rf"\b{name}\b", question)), "")

@@ -14,9 +14,10 @@ from factory.specialists.medical.render import render
 from factory.specialists.medical.state import TRAPS, State
 from factory.specialists.medical.verify import verify
 
-__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "verify"]
+__all__ = ["NOTICE", "VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "verify"]
 
 VERSION = 1
+NOTICE = "Synthetic; not clinical advice; no real patient."
 
 
 def describe(state: State) -> Description:

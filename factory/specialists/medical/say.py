@@ -55,7 +55,7 @@ def sequence(text: str) -> tuple[Nodes, str]:
 
 
 def number_words(number: int) -> str:
-    """A whole number up to 1999 in words."""
+    """A whole number below 20,000 in words."""
     if number < 20:
         return ONES[number]
     if number < 100:
@@ -63,7 +63,8 @@ def number_words(number: int) -> str:
     if number < 1000:
         rest = f" {number_words(number % 100)}" if number % 100 else ""
         return f"{ONES[number // 100]} hundred{rest}"
-    return f"one thousand{f' {number_words(number % 1000)}' if number % 1000 else ''}"
+    rest = f" {number_words(number % 1000)}" if number % 1000 else ""
+    return f"{ONES[number // 1000]} thousand{rest}"
 
 
 class Voice:
