@@ -11,11 +11,13 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from factory import __version__, config
 from factory.display import Display, complain, plain
 from factory.errors import FactoryError, GateRefused, Mistake, closest
+from factory.store import Made
 
 OVERRIDE = re.compile(r"(\+{0,2}[A-Za-z_][\w./]*=.*|~[A-Za-z_][\w./]*)", re.DOTALL)
 
@@ -105,7 +107,7 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
 
     asked = several(overrides)
     failures: dict[str, fleet.Failed | FactoryError] = {}
-    compared: dict[str, dict[str, Any]] = {}
+    made: dict[str, dict[str, Made]] = {name: {} for name in asked}
     with Display(next(iter(asked.values())), len(asked) > 1) as display:
         for came in fleet.run(asked, pipeline.VERBS.get(verb, "comparison"), display.of):
             if isinstance(came, fleet.Failed):
@@ -113,28 +115,30 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
                 display.failed(came.specialist, came.made)
                 continue
             display.product(came.specialist, came.made, came.found)
-            if came.made.stage == "comparison":
-                compared[came.specialist] = came.made.manifest["counts"]
+            made[came.specialist][came.made.stage] = came.made
         if verb not in pipeline.VERBS:
-            left = {name: asked[name] for name in asked if name not in failures}
-            versions, refused = registered(left, display)
+            whole = {name: asked[name] for name in asked if name not in failures}
+            versions, refused = registered(whole, made, display)
             failures |= refused
-            if len(asked) > 1:
-                display.compared({name: compared[name] for name in asked if name in compared})
+            if len(asked) > 1 and whole:
+                display.compared({name: made[name]["comparison"].manifest["counts"] for name in whole})
             if len(asked) > 1 and versions:
-                plain(f"page: {fleet.summarise(asked, versions)}")
+                runs = Path(whole[next(iter(versions))].runtime.runs)
+                plain(f"page: {fleet.summarise(runs, made, versions)}")
     return max([told(name, why, len(asked) > 1) for name, why in failures.items()], default=0)
 
 
-def registered(asked: Mapping[str, config.Config], display: Display) -> tuple[dict[str, str], dict[str, FactoryError]]:
-    """Registers every specialist: the versions, and what the gate refused or could not be registered, by specialist."""
-    from factory import pipeline, registry
+def registered(
+    asked: Mapping[str, config.Config], made: Mapping[str, Mapping[str, Made]], display: Display
+) -> tuple[dict[str, str], dict[str, FactoryError]]:
+    """Registers what was made: the versions, and what was refused or could not be registered, by specialist."""
+    from factory import registry
 
     versions: dict[str, str] = {}
     refused: dict[str, FactoryError] = {}
     for name, one in asked.items():
         try:
-            found = registry.register(pipeline.products(one), one, display.event)
+            found = registry.register(made[name], one, display.event)
         except FactoryError as error:
             refused[name] = error
             continue
@@ -149,14 +153,14 @@ def registered(asked: Mapping[str, config.Config], display: Display) -> tuple[di
     return versions, refused
 
 
-def told(name: str, why: Any, several: bool) -> int:
+def told(name: str, why: Any, many: bool) -> int:
     """One line about what went wrong with a specialist, or a bug's trace; the exit code it is worth."""
     error = why if isinstance(why, FactoryError) else why.error
     if error is None:
         sys.stderr.write(why.trace)
         complain(f"{why.made.folder}: this is a bug in the factory: please report it with the lines above")
         return 70
-    complain(f"{name}: {error}" if several else str(error))
+    complain(f"{name}: {error}" if many else str(error))
     return error.exit_code
 
 

@@ -66,10 +66,6 @@ class Failed:
     trace: str = ""
 
 
-Said = tuple[str, Any]
-"""What a worker says: ("event", (message, figures)), or ("ended", None or the failure)."""
-
-
 def run(asked: Mapping[str, Config], until: str, events: Events) -> Iterator[Came | Failed]:
     """Makes what is missing of every specialist up to the product `until`; yields each product as it comes, or fails."""
     runtime = next(iter(asked.values())).runtime
@@ -94,9 +90,13 @@ def run(asked: Mapping[str, Config], until: str, events: Events) -> Iterator[Cam
 
 
 def planned(asked: Mapping[str, Config], until: str, lost: set[str]) -> list[Task]:
-    """All tasks of the specialists that are not lost, in the order in which they are begun where there is a choice."""
+    """All tasks of the specialists that are not lost, in the order in which they are begun where there is a choice.
+
+    Only comparisons count on each other's adapters: before them, data can be made without a base.
+    """
     left = {name: config for name, config in asked.items() if name not in lost}
-    coming = {name: list(pipeline.steps(config, "adapter"))[-1].made for name, config in left.items()}
+    whole = left if until == "comparison" else {}
+    coming = {name: list(pipeline.steps(config, "adapter"))[-1].made for name, config in whole.items()}
     tasks = [Task(name, step) for name, config in left.items() for step in pipeline.steps(config, until, coming)]
     return sorted(tasks, key=lambda task: LATER.get(task.step.made.stage, 0))
 
@@ -246,12 +246,12 @@ def outcome(task: Task, failure: tuple[FactoryError | None, str] | None) -> Came
     return Failed(task.specialist, task.step.made, *failure)
 
 
-def summarise(asked: Mapping[str, Config], versions: Mapping[str, str]) -> Path:
-    """Writes `fleet.html` into the folder of the runs: every specialist of `versions`, all its products there; its path."""
-    place = Path(asked[next(iter(versions))].runtime.runs) / "fleet.html"
+def summarise(runs: Path, products: Mapping[str, Mapping[str, Made]], versions: Mapping[str, str]) -> Path:
+    """Writes `fleet.html` into the folder of the runs: every specialist of `versions` and its products; returns its path."""
+    place = runs / "fleet.html"
     shown = []
     for name, version in versions.items():
-        made = pipeline.products(asked[name])
+        made = products[name]
         pages = {"report": made["report"].file("report.html"), "comparison": made["comparison"].file("comparison.html")}
         shown.append(
             Shown(

@@ -83,6 +83,12 @@ def test_every_product_of_every_specialist_comes_once_after_what_it_is_made_from
     assert max(came.index((name, "report")) for name in NAMES) < min(came.index((name, "random")) for name in NAMES)
 
 
+def test_data_is_made_without_a_base(two: Path, stubbed) -> None:
+    stubbed()
+    came = ran(asked("base.weights.path=/no/such/base"), "tokens")
+    assert {one.made.stage for one in came} == {"examples", "kept", "tokens"}
+
+
 def test_a_second_run_finds_all(two: Path, stubbed) -> None:
     stubbed()
     assert not any(one.found for one in ran(asked()))
