@@ -12,7 +12,21 @@ import factory
 
 LAYERS = (
     {"store", "records", "rows", "config", "groups", "errors", "log", "made_with", "text"},
-    {"specialist", "filters", "teachers", "models", "registry", "sandbox", "chat", "stats", "nearest", "pages", "overlap", "diversity", "human"},
+    {
+        "specialist",
+        "filters",
+        "teachers",
+        "models",
+        "registry",
+        "sandbox",
+        "chat",
+        "stats",
+        "nearest",
+        "pages",
+        "overlap",
+        "diversity",
+        "human",
+    },
     {"stages"},
     {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "new"},
     {"cli", "display", "sweep"},
