@@ -24,14 +24,16 @@ RUN = 8
 """Words of a run that two texts do not share by chance."""
 HOLDERS = 2
 """Exam rows of a family that must say a value for it to be a mark of the family."""
+MARKED = 4
+"""Words of a family's marks that one text must say to be of it: two can meet in another world (hive, honey in a database)."""
 LITERAL = 3
 """A held-out phrase is looked for in texts where it has so many words of its own."""
 FORMAL = 3
 """An answer has a shape of its own where so many of its words are keywords in capitals."""
 HELD_OUT = "held out"
 TOKEN = re.compile(r"'[^']*'|\w+|[^\w\s]")
-FILLER = r"(?!(?:that|which|whose|where|with|or|and|have|has|is|are|any)\b)\w+"
-"""A word that may stand in a slot of a phrase: one that begins no other phrase."""
+FILLER = r"(?!(?:that|which|whose|where|with|or|and|have|has|is|are|any|i|m|he|she|it|they)\b)\w+"
+"""A word that may stand in a slot of a phrase: one that begins no other phrase or sentence."""
 SLOT = rf"{FILLER}(?: {FILLER}){{0,3}}"
 
 
@@ -104,19 +106,24 @@ def leaks(lines: Sequence[Line]) -> list[str]:
 
 
 def families(exam: Sequence[Example], reads: Sequence[Read]) -> Line:
-    """Families of the exam: in rows by their name; in texts, one text that says two marks of a family is of it."""
+    """Families of the exam: in rows by their name; in texts, one text that says enough marks of a family is of it."""
     own = marks(exam, [row for read in reads for row in read.rows])
     found = []
     for read in reads:
         if read.rows:
             found.append({row.family for row in exam} & {row.family for row in read.rows})
         else:
-            found.append({family for family, of in own.items() if any(len(of & said) > 1 for said in read.values)})
+            found.append(
+                {family for family, of in own.items() if any(weight(of, said) >= MARKED for said in read.values)}
+            )
     return line("families", len({row.family for row in exam}), found, True)
 
 
-def marks(exam: Sequence[Example], rows: Sequence[Example]) -> dict[str, set[int]]:
-    """Family to the hashed values that tell it: said by `HOLDERS` of its rows, by no other family and no training row."""
+def marks(exam: Sequence[Example], rows: Sequence[Example]) -> dict[str, dict[int, int]]:
+    """Family to the values that tell it, by their hash, with their number of words.
+
+    A value tells a family where `HOLDERS` of its exam rows say it, no row of another family and no training row.
+    """
     counts: dict[str, Counter[str]] = {}
     for row in exam:
         counts.setdefault(row.family, Counter()).update(values(row))
@@ -124,12 +131,17 @@ def marks(exam: Sequence[Example], rows: Sequence[Example]) -> dict[str, set[int
     common = set().union(*(values(row) for row in rows))
     return {
         family: {
-            hash(tuple(value.split()))
+            hash(tuple(value.split())): len(re.split(r"[ _]", value))
             for value, rows in of.items()
             if rows >= HOLDERS and holders[value] == 1 and value not in common
         }
         for family, of in counts.items()
     }
+
+
+def weight(marks: Mapping[int, int], said: set[int]) -> int:
+    """How many words of marks a text says, itself given by the hashes of its runs."""
+    return sum(marks[mark] for mark in marks.keys() & said)
 
 
 def skeletons(exam: Sequence[Example], reads: Sequence[Read]) -> Line:
@@ -183,7 +195,7 @@ def phrases(task: Specialist, reads: Sequence[Read]) -> Line:
     held = [phrase for phrase in held_out_phrases(task) if len(literal(phrase)) >= LITERAL]
     found = []
     for read in reads:
-        said = {" ".join(words(told(text))) for text in read.texts}
+        said = {piece for text in read.texts for piece in sentences(told(text))}
         found.append({phrase for phrase in held if says(said, phrase)})
     return line("held-out phrases, by their words", len(held), found, True)
 
@@ -216,6 +228,11 @@ def acts(data: Any) -> Iterator[tuple[str, list[str]]]:
 def literal(phrase: str) -> list[str]:
     """The words of a phrase that are its own, its slots left out."""
     return words(re.sub(r"\{\w*\}", " ", phrase))
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences and lines of a text, words only."""
+    return (" ".join(words(piece)) for piece in re.split(r"[.?!]\s|\n", text))
 
 
 def says(texts: Iterable[str], phrase: str) -> bool:
