@@ -362,6 +362,9 @@ class Config(Group):
     specialist: Specialist
     _said: tuple[str, ...] = PrivateAttr(())  #: the overrides it was composed from; no part of what was asked
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Config) and self.dump() == other.dump()
+
     def dump(self) -> dict[str, Any]:
         """Plain data, JSON-able, in the order of the configuration (which counts for `filter`)."""
         return self.model_dump(mode="json")
