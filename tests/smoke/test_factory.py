@@ -58,9 +58,8 @@ def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
     before = times(full.runs)
     done = factory("run", *full.words)
     assert done.code == 4 and times(full.runs) == before
-    assert [line.split()[1] for line in done.out.splitlines() if line.split()[:1] and line.split()[0] in STAGES] == [
-        "found"
-    ] * len(STAGES)
+    ends = [line.split() for line in done.out.splitlines() if not line.startswith(" ")]
+    assert [(words[0], words[1]) for words in ends if words[0] in STAGES] == [(stage, "found") for stage in STAGES]
     assert "registered found  factory.sql.tiny version 1" in done.out
     assert len(versions(full.words)) == 1
     assert done.cpu < 5, f"{done.cpu:.1f} CPU-seconds to do nothing"
