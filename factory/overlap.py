@@ -32,7 +32,8 @@ FORMAL = 3
 """An answer has a shape of its own where so many of its words are keywords in capitals."""
 HELD_OUT = "held out"
 TOKEN = re.compile(r"'[^']*'|\w+|[^\w\s]")
-FILLER = r"(?!(?:that|which|whose|where|with|or|and|have|has|is|are|any|i|m|he|she|it|they)\b)\w+"
+STOP = "that which whose where with or and have has is are any i m he she it they well after later before earlier more less"
+FILLER = rf"(?!(?:{STOP.replace(' ', '|')})\b)\w+"
 """A word that may stand in a slot of a phrase: one that begins no other phrase or sentence."""
 SLOT = rf"{FILLER}(?: {FILLER}){{0,3}}"
 
