@@ -27,7 +27,10 @@ PEOPLE = (
     r"(?P<n>[A-Z]\w+) is an? (?P<k>[a-z]+) and",
     r"called (?P<n>[A-Z]\w+) is the hero, an? (?P<k>[a-z]+)",
 )
-NO_KINDS = "hero|way|end|greeting|first|third|past|present|words?|verbs?|total|mood|lines?|rhymes?|letter|body|longest"
+NO_KINDS = (
+    "hero|way|end|greeting|first|third|past|present|words?|verbs?|total|mood|tone|narrator|lines?|rhymes?|"
+    "letter|body|middle|main|longest"
+)
 PLACES = (
     r"(?:[Ss]et|plays?|happens?|takes? place|scene is|We are|Put it|unfold\w*|with its setting|setting lies|find the scene|"
     r"we stay|at home|with \w+ and place) ((?:in|at|on|by|near) the [a-z]+)"
