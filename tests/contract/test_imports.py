@@ -38,7 +38,7 @@ APART = {"specialists", "base", "templates"}
 SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "errors"}
 BASE_MAY_NOT = {"stages", "pipeline", "registry", "cli", "display"}
 HEAVY = {"torch", "transformers", "mlflow", "peft", "trl", "datasets", "bitsandbytes"}
-HEAVY_HERE = {"factory.stages.watch"}
+HEAVY_HERE = {"factory.stages.watch", "factory.base.muon"}
 """Modules that may import heavy libraries at once, because they are themselves imported late."""
 
 
