@@ -22,10 +22,6 @@ def card(conf: Pretrain, parameters: int, curve: list[dict[str, Any]]) -> str:
     """The README of the base's folder, in the form of a Hugging Face model card."""
     shape, name = conf.architecture, Path(conf.out).name
     read = f"{curve[-1]['tokens']:,} tokens" if curve else "nothing: its weights are random"
-    losses = "\n".join(
-        f"| {point['step']} | {point['tokens']:,} | {point['loss']:.3f} |" for point in curve[7::8] or curve
-    )
-    losses_table = f"\n| step | tokens | loss per trained token |\n|---|---|---|\n{losses}\n" if curve else ""
     mix = ", ".join(f"{task} {weight:g}" for task, weight in conf.mix.items())
     return f"""---
 license: apache-2.0
@@ -42,13 +38,33 @@ machine, not to claim a model's quality.
 
 It read {read}. Weights and tokenizer: Apache-2.0, made for this project from its own generators
 (`factory/base/corpus.py`); no text from elsewhere. Mix by conversations: {mix}. Only what the assistant says was trained.
-{losses_table}
+{learnt(curve) if curve else ""}
 ## What of the exams it can have seen
 
 All rows of each exam against {SAMPLE:,} conversations of the corpus and the first {ROWS:,} draws of the specialist's training
 rows (`factory overlap specialist=NAME` prints the same). A paraphrase is not seen by any such count.
 
 {overlap(conf)}
+"""
+
+
+def learnt(curve: list[dict[str, Any]]) -> str:
+    """The loss as it fell, and what the base answers exactly of conversations that it has not read."""
+    last = curve[-1]
+    shown = [*curve[7:-1:8], last]
+    losses = "\n".join(f"| {point['step']} | {point['tokens']:,} | {point['loss']:.3f} |" for point in shown)
+    exact = "\n".join(f"| {lesson} | {share:.0%} |" for lesson, share in last["exact"].items())
+    return f"""
+| step | tokens | loss per trained token |
+|---|---|---|
+{losses}
+
+On full-size conversations that no step has read the loss is {last["held_out_loss"]:.3f} as stored, and
+{last["held_out_loss_nf4"]:.3f} in NF4, as QLoRA holds it. An answer counts as exact when each of its tokens is the likeliest after the right ones before it:
+
+| lesson | exact answers |
+|---|---|
+{exact}
 """
 
 
