@@ -30,6 +30,15 @@ UNIT = r"(?:mg|mcg|units?|puffs?|sachets?)"
 DOSE = rf"\d+ {UNIT}"
 TIME = r"\d+ (?:day|week|month|year)s?"
 SIDE = r"on (?:the left|the right|both sides)"
+DUE = {
+    "the patient": (r"\b(?:mr|ms|mrs)\b|year old", "year old"),
+    "no allergies": (
+        r"\b(?:no|any|denies) (?:known )?allergies(?:, by the way)?\.|allergies, none",
+        "allergies : none",
+    ),
+    "how bad": (r"\d out of 10", "out of 10"),
+}
+"""What a text may speak of, and what its note then holds."""
 UNITS = r"mg|mcg|kg|cm|percent|units?|puffs?|sachets?|days?|weeks?|months?|years?"
 VALUE = rf"(?:{SIDE}|a (?:day|week|month|year)|\d+(?:\.\d+)?(?: over \d+)?(?: (?:{UNITS}))?)"
 TAKEN_BACK = (
@@ -70,7 +79,7 @@ def terms() -> dict[str, set[str]]:
     """The known terms by kind, of both sides and of the lists that they share."""
     shared = lists("common")
     found = {name: set(shared[name]) for name in ("history", "runs", "allergies", "symptoms", "plan")}
-    found["drugs"] = set(shared["drugs"])
+    found |= {"drugs": set(shared["drugs"]), "how": {*shared["courses"], *shared["severities"]}}
     for group in (*lists("train").values(), *lists("exam").values()):
         for kind in ("complaints", "symptoms", "findings", "assessments", "plan"):
             found.setdefault(kind, set()).update(group[kind])
@@ -178,6 +187,12 @@ def wrong_with_note(prompt: str, answer: str) -> Iterator[str]:
             if not borne_out(section, item, number, text, told):
                 yield f"not borne out: {section} : {item}"
     yield from (f"left out: {term}" for term in named(text) if not whole(term).search(said))
+    yield from (
+        f"left out: {what}" for what, (told_of, noted) in DUE.items() if due(text, told_of) and noted not in said
+    )
+    for vital in lists("common")["vitals"]:
+        if re.search(rf"\b{vital}\b[^.@]*?(?<!@)\b\d", without_terms(text)) and not whole(vital).search(said):
+            yield f"left out: {vital}"
     spans = [
         span
         for one in told
@@ -202,14 +217,27 @@ def mended(text: str) -> str:
     return text
 
 
+def due(text: str, told_of: str) -> bool:
+    """Whether a text speaks of something."""
+    return bool(re.search(told_of, text))
+
+
 def named(text: str) -> set[str]:
     """The known terms that a text names, the longest where one holds another."""
     found: set[str] = set()
+    text = text.replace("how severe is it", "")
     for term in every_term():
         if term in text and whole(term).search(text):
             found.add(term)
             text = whole(term).sub("@", text)
     return found
+
+
+def without_terms(text: str) -> str:
+    """The text with every known term as @."""
+    for term in every_term():
+        text = whole(term).sub("@", text) if term in text else text
+    return text
 
 
 @cache
@@ -274,6 +302,9 @@ def wrong_with_summary(prompt: str, answer: str) -> Iterator[str]:
         rf"(?: for (?P<span>{TIME})| since (?P<since>[A-Za-z ]+))?(?: ; assessed as (?P<z>[^;]+?))?(?: ; plan (?P<plan>.+))?"
     )
     match = re.fullmatch(form, answer)
+    if match is None:
+        yield f"no summary: {answer}"
+        return
     text = mended(plain(prompt.partition("\n")[2]))
     parts = [match[name] for name in ("age", "what", "span", "since", "z") if match[name]]
     for part in [*parts, *(match["plan"] or "").split(" , ")]:
@@ -283,6 +314,8 @@ def wrong_with_summary(prompt: str, answer: str) -> Iterator[str]:
         {"man": r"\bmr\b|old man\b", "woman": r"\bms\b|\bmrs\b|old woman\b"}[match["sex"]], text
     ):
         yield f"not borne out: {match['sex']}"
+    due_terms = named(text) & (terms()["assessments"] | terms()["plan"]) - terms()["symptoms"]
+    yield from (f"left out: {term}" for term in due_terms if not whole(term).search(answer))
 
 
 def wrong_with_reply(prompt: str, answer: str) -> Iterator[str]:

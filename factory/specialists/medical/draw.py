@@ -181,7 +181,7 @@ class Draft:
         return "negation" in self.traps and (must or self.rng.random() < chance)
 
     def patient(self) -> tuple[int, str]:
-        return self.rng.randint(18, 89), self.group.sex or self.rng.choice(("man", "woman"))
+        return self.rng.randint(18, self.group.oldest), self.group.sex or self.rng.choice(("man", "woman"))
 
     def complaint(self, chosen: set[str]) -> Complaint:
         rng, words = self.rng, common().words
@@ -289,7 +289,7 @@ class Draft:
             wrong = Span(count=other(rng, complaint.span.count, 1, 12), unit=complaint.span.unit)
             return Slip(field="span", subject="", wrong=wrong.text(), late=late)
         if self.slipped == "patient":
-            return Slip(field="age", subject="", wrong=str(other(rng, encounter.age, 18, 89)), late=late)
+            return Slip(field="age", subject="", wrong=str(other(rng, encounter.age, 18, self.group.oldest)), late=late)
         if self.slipped == "side":
             wrong_side = rng.choice([side for side in SIDES if side != complaint.side])
             return Slip(field="side", subject="", wrong=wrong_side, late=late)

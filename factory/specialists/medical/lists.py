@@ -29,6 +29,7 @@ class Group:
     drugs: tuple[str, ...]
     sided: bool = False
     sex: str = ""
+    oldest: int = 89
 
 
 @dataclass(frozen=True)
