@@ -60,7 +60,8 @@ def learnt(curve: list[dict[str, Any]]) -> str:
 {losses}
 
 On full-size conversations that no step has read the loss is {last["held_out_loss"]:.3f} as stored, and
-{last["held_out_loss_nf4"]:.3f} in NF4, as QLoRA holds it. An answer counts as exact when each of its tokens is the likeliest after the right ones before it:
+{last["held_out_loss_nf4"]:.3f} in NF4, as QLoRA holds it. An answer counts as exact when each of its tokens is the
+likeliest after the right ones before it:
 
 | lesson | exact answers |
 |---|---|
