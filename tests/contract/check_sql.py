@@ -229,7 +229,7 @@ class Words:
     def clause(self, mark: re.Match[str]) -> str:
         """The words around a mark, from what begins its condition to what begins the next; marks without numbers."""
         before = [match.start() for match in re.finditer(rf"\b({STARTS})\b", self.text[: mark.start()])]
-        after = re.search(rf"\b({STARTS}|{EXCEPT.replace('C', 'C[0-9]+#')})\b|[.?,;:]", self.text[mark.end() :])
+        after = re.search(rf"\b({STARTS}|{EXCEPT}|that are not the)\b|[.?,;:]", self.text[mark.end() :])
         return self.text[before[-1] if before else 0 : mark.end() + after.start() if after else len(self.text)]
 
     def called(self, column: exp.Column) -> set[str]:
