@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -32,8 +33,8 @@ LATER = {"random": 1, "full": 1, "comparison": 2}
 """What waits for others where there is a choice: the higher, the later."""
 CUT = "slice"
 """The label by whose values the summary page draws the scores."""
-PATIENCE = 5.0
-"""Seconds for a process to end when it is told to."""
+PATIENCE = 10.0
+"""Seconds for a process to end when it is told to: it waits for what its own processes are at."""
 
 Events = Callable[..., None]
 """Progress of a product: events(specialist, step, message, done=None, total=None, **figures); `begins=True` at its start."""
@@ -153,7 +154,10 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in [*self.idle, *(worker for worker, _ in self.working.values())]:
+        crew = [*self.idle, *(worker for worker, _ in self.working.values())]
+        for worker in crew:
+            worker.process.terminate()
+        for worker in crew:
             worker.dismiss()
 
     @property
@@ -216,8 +220,12 @@ class Worker:
 
 
 def work(parent: Connection, runtime: Runtime) -> None:
-    """What a worker does: makes what it is sent until its parent is gone. Ctrl-C is for the parent, which ends it."""
+    """What a worker does: makes what it is sent until its parent is gone. Ctrl-C is for the parent, which ends it.
+
+    It ends by an exception, so that what its own processes share is given back.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     die_with_the_parent()
     log_to(Path(runtime.runs))
 

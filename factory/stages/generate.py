@@ -86,12 +86,15 @@ def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, w
         waiting = []
         for one in arguments[: workers + 1]:
             waiting.append(pool.submit(make_shard, *one))
-        for one in [*arguments[workers + 1 :], *[None] * (workers + 1)]:
-            if not waiting:
-                break
-            yield waiting.pop(0).result()
-            if one is not None:
-                waiting.append(pool.submit(make_shard, *one))
+        try:
+            for one in [*arguments[workers + 1 :], *[None] * (workers + 1)]:
+                if not waiting:
+                    break
+                yield waiting.pop(0).result()
+                if one is not None:
+                    waiting.append(pool.submit(make_shard, *one))
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def die_with_the_parent() -> None:
