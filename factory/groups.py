@@ -296,14 +296,6 @@ class PretrainSchedule(Group):
     growth: NonNegativeInt  #: steps over which the contexts grow to their full size
 
 
-class Drill(Group):
-    """Steps that read another mix of lessons than the rest."""
-
-    start: NonNegativeInt  #: first step
-    until: PositiveInt  #: first step after it
-    mix: dict[str, PositiveFloat]  #: lesson -> weight
-
-
 class Pretrain(Group):
     """How an embedded base is made."""
 
@@ -326,7 +318,6 @@ class Pretrain(Group):
     ]  #: steps whose weights are kept beside the checkpoint
     held_out: PositiveInt  #: conversations of a stream of their own that the loss is measured on
     mix: dict[str, PositiveFloat]  #: lesson -> weight in the corpus
-    drills: Annotated[tuple[Drill, ...], Field(strict=False)]  #: stretches with a mix of their own
 
     @model_validator(mode="after")
     def _rows_fit(self) -> Pretrain:

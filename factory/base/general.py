@@ -119,26 +119,4 @@ def instructions(rng: Random, level: float) -> tuple[str, list[Pair]]:
     return f"Words: {' '.join(line)}", rng.sample(asks, 7)
 
 
-def echoes(rng: Random, level: float) -> tuple[str, list[Pair]]:
-    """Lines of words to be said again, whole or from a word on: nearly every token of an answer stands in its question."""
-    pairs = []
-    for _ in range(4):
-        line = [random_word(rng) for _ in range(rng.randint(3, 6 + round(level * 8)))]
-        place = rng.randrange(len(line) - 2)
-        asks = (
-            (f"Say this again: {' '.join(line)} .", line),
-            (f"Say this from {line[place]} on: {' '.join(line)} .", line[place:]),
-            (f"Say this up to {line[place + 2]} : {' '.join(line)} .", line[: place + 3]),
-        )
-        question, answer = rng.choice(asks)
-        pairs.append((question, " ".join(answer)))
-    return "", pairs
-
-
-LESSONS = {
-    "records": records,
-    "lists": lists,
-    "arithmetic": arithmetic,
-    "instructions": instructions,
-    "echoes": echoes,
-}
+LESSONS = {"records": records, "lists": lists, "arithmetic": arithmetic, "instructions": instructions}

@@ -222,8 +222,7 @@ def batches(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, step: int) -> li
 
     level = min(1.0, step / max(1, conf.schedule.growth))
     mine = range(dist.get_rank(), conf.conversations, dist.get_world_size())
-    mix = next((drill.mix for drill in conf.drills if drill.start <= step < drill.until), conf.mix)
-    rows = [fitting(tokenizer, conf, conf.seed, step * STREAM + place, mix, level) for place in mine]
+    rows = [fitting(tokenizer, conf, conf.seed, step * STREAM + place, conf.mix, level) for place in mine]
     return grouped(rows, conf.micro_batch)
 
 

@@ -19,7 +19,10 @@ Row = tuple[list[int], list[int]]
 
 def encoded(tokenizer: PreTrainedTokenizerFast, messages: list[Message]) -> Row:
     """Ids and labels of a conversation: what the assistant says, with its stop token, is trained."""
-    coded = tokenizer.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)
+    quietly = {"verbose": False}  # a conversation may be too long: whoever asks for one looks
+    coded = tokenizer.apply_chat_template(
+        messages, return_dict=True, return_assistant_tokens_mask=True, tokenizer_kwargs=quietly
+    )
     labels = [
         token if trained else IGNORED
         for token, trained in zip(coded["input_ids"], coded["assistant_masks"], strict=True)
