@@ -21,6 +21,8 @@ from factory.specialists.medical.state import Encounter, Sign, State, amount, co
 
 Pair = tuple[str, str]
 UNSAID = "not said"
+ABSENT = "sweating"
+"""A symptom that is asked for where nobody spoke of it."""
 WAYS = {
     "complaint": "[Why does the patient come?|What is the main complaint?|What is wrong?|What brings the patient here?]",
     "onset": "[Since when?|How long has it been there?|When did it begin?|For how long?]",
@@ -152,7 +154,8 @@ def about_signs(encounter: Encounter) -> Iterator[Pair]:
     """Symptoms and findings: there or not, one by one and as lists."""
     for sign in (*encounter.symptoms, *encounter.findings):
         yield f"sign {sign.name}", "yes" if sign.present else "no"
-    yield "sign sweating", UNSAID
+    if all(sign.name != ABSENT for sign in encounter.symptoms):
+        yield f"sign {ABSENT}", UNSAID
     if signs := encounter.symptoms:
         yield "symptoms", " ; ".join(sign.text() for sign in signs)
         yield "present", " ; ".join(sign.name for sign in signs if sign.present) or "none"
