@@ -38,14 +38,7 @@ machine, not to claim a model's quality.
 
 It read {read}. Weights and tokenizer: Apache-2.0, made for this project from its own generators
 (`factory/base/corpus.py`); no text from elsewhere. Mix by conversations: {mix}. Only what the assistant says was trained.
-{learnt(curve) if curve else ""}
-## What of the exams it can have seen
-
-All rows of each exam against {SAMPLE:,} conversations of the corpus and the first {ROWS:,} draws of the specialist's training
-rows (`factory overlap specialist=NAME` prints the same). A paraphrase is not seen by any such count.
-
-{overlap(conf)}
-"""
+{learnt(curve) + seen(conf) if curve else ""}"""
 
 
 def learnt(curve: list[dict[str, Any]]) -> str:
@@ -66,6 +59,18 @@ likeliest after the right ones before it:
 | lesson | exact answers |
 |---|---|
 {exact}
+"""
+
+
+def seen(conf: Pretrain) -> str:
+    """What of the exams it can have seen."""
+    return f"""
+## What of the exams it can have seen
+
+All rows of each exam against {SAMPLE:,} conversations of the corpus and the first {ROWS:,} draws of the specialist's training
+rows (`factory overlap specialist=NAME` prints the same). A paraphrase is not seen by any such count.
+
+{overlap(conf)}
 """
 
 
