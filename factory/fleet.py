@@ -225,7 +225,7 @@ def work(parent: Connection, runtime: Runtime) -> None:
     It ends by an exception, so that what its own processes share is given back.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    signal.signal(signal.SIGTERM, leave)
     die_with_the_parent()
     log_to(Path(runtime.runs))
 
@@ -234,6 +234,12 @@ def work(parent: Connection, runtime: Runtime) -> None:
 
     while True:
         parent.send(("ended", make(parent.recv(), runtime, events)))
+
+
+def leave(*_: object) -> None:
+    """Ends a worker at its first SIGTERM; a second one would come in the middle of its last words."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit()
 
 
 def make(step: Step, runtime: Runtime, events: store.Events) -> tuple[FactoryError | None, str] | None:

@@ -313,9 +313,7 @@ class Pretrain(Group):
     weight_decay: NonNegativeFloat  #: on matrices
     checkpoint_every: PositiveInt  #: steps
     log_every: PositiveInt  #: steps
-    snapshots: Annotated[
-        tuple[PositiveInt, ...], Field(strict=False)
-    ]  #: steps whose weights are kept beside the checkpoint
+    snapshots: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: steps whose weights are kept
     held_out: PositiveInt  #: conversations of a stream of their own that the loss is measured on
     mix: dict[str, PositiveFloat]  #: lesson -> weight in the corpus
 

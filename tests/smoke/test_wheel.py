@@ -102,6 +102,8 @@ def test_a_new_specialist_goes_all_the_way_with_nothing_else_touched(program: Pr
     done = program("factory", "run", "specialist=legal", "profile=smoke", "base=tiny", *few)
     assert done.returncode == 4, done.stderr
     assert "factory.legal.tiny version 1" in done.stdout and "120 rows of 120 candidates" in done.stdout
-    assert done.stderr.startswith("factory: factory.legal.tiny version 1: 8 exam rows, at least 100 wanted")
+    assert done.stderr.startswith("factory: factory.legal.tiny version 1: 8 exam rows, at least 100 wanted"), (
+        done.stderr
+    )
     assert len(list(elsewhere.glob("runs/legal/report-*/report.html"))) == 1
     assert {path.name for path in elsewhere.iterdir()} == {"specialists", "conf", "tests", "runs"}
