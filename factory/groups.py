@@ -280,6 +280,7 @@ class NetworkShape(Group):
     heads: PositiveInt  #: attention heads per block
     intermediate_size: PositiveInt  #: width of the feed-forward block
     max_positions: PositiveInt  #: tokens
+    rope_theta: PositiveFloat  #: base of the rotary embedding: the larger, the farther a token is known again
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> NetworkShape:
@@ -304,11 +305,13 @@ class Pretrain(Group):
     vocabulary: Annotated[int, Field(gt=256)]  #: tokens, the 256 bytes among them
     tokenizer_rows: PositiveInt  #: conversations that the tokenizer is trained on
     architecture: NetworkShape  #: the network's shape
+    induction: bool  #: heads of the first two layers set to copy before training
     steps: NonNegativeInt  #: optimizer steps; 0: random weights
     conversations: PositiveInt  #: per step, shared among the processes
     micro_batch: PositiveInt  #: conversations per forward pass
     max_length: PositiveInt  #: tokens per sequence
-    learning_rate: PositiveFloat  #: peak
+    learning_rate: PositiveFloat  #: peak, of the matrices (Muon)
+    embedding_rate: PositiveFloat  #: peak, of embeddings and norms (AdamW)
     schedule: PretrainSchedule  #: warm-up, decay and growth
     weight_decay: NonNegativeFloat  #: on matrices
     checkpoint_every: PositiveInt  #: steps

@@ -21,8 +21,6 @@ from factory.specialists.medical.state import Encounter, Sign, State, amount, co
 
 Pair = tuple[str, str]
 UNSAID = "not said"
-ABSENT = "sweating"
-"""A symptom that is asked for where nobody spoke of it."""
 WAYS = {
     "complaint": "[Why does the patient come?|What is the main complaint?|What is wrong?|What brings the patient here?]",
     "onset": "[Since when?|How long has it been there?|When did it begin?|For how long?]",
@@ -144,18 +142,19 @@ def questions(rng: Random, state: State) -> Iterator[Pair]:
     yield from (("vital " + vital.name, vital.value) for vital in encounter.vitals)
     if state.slip:
         yield "slip", state.slip.wrong
-    yield from about_signs(encounter)
+    yield from about_signs(rng, encounter)
     yield from about_family(encounter)
     yield from about_medicines(encounter)
     yield from places(rng, encounter)
 
 
-def about_signs(encounter: Encounter) -> Iterator[Pair]:
+def about_signs(rng: Random, encounter: Encounter) -> Iterator[Pair]:
     """Symptoms and findings: there or not, one by one and as lists."""
     for sign in (*encounter.symptoms, *encounter.findings):
         yield f"sign {sign.name}", "yes" if sign.present else "no"
-    if all(sign.name != ABSENT for sign in encounter.symptoms):
-        yield f"sign {ABSENT}", UNSAID
+    absent = rng.choice(common().words["symptoms"]) if rng.random() < 0.5 else f"{random_word(rng)} {random_word(rng)}"
+    if all(absent not in sign.name for sign in (*encounter.symptoms, *encounter.findings)):
+        yield f"sign {absent}", UNSAID
     if signs := encounter.symptoms:
         yield "symptoms", " ; ".join(sign.text() for sign in signs)
         yield "present", " ; ".join(sign.name for sign in signs if sign.present) or "none"

@@ -1,4 +1,4 @@
-"""A query tree in words: what to take, what to keep, what to give.
+"""A query tree in words: what to give, what to take, what to keep.
 
 The embedded base learns to read questions by planning them. Its corpus never answers a question with SQL: writing that
 is the adapter's work.
@@ -14,8 +14,9 @@ COMBINED = {"UNION": "or else", "INTERSECT": "and also", "EXCEPT": "but never"}
 
 
 def plan(query: Query) -> str:
-    """The steps of a query: `take loan ; join book by book_id ; keep price over 5 ; give title`."""
-    steps = [f"take {query.table}", *(f"join {join.table} by {join.left} , {join.right}" for join in query.joins)]
+    """The steps of a query: `give loan day ; take loan ; join book by book_id , id ; keep book price over 5`."""
+    wanted = f"give {'each ' if query.distinct else ''}{' , '.join(map(named, query.select))}"
+    steps = [wanted, f"take {query.table}", *(f"join {join.table} by {join.left} , {join.right}" for join in query.joins)]
     if query.where:
         steps.append("keep " + f" {query.connective.lower()} ".join(map(condition, query.where)))
     if query.group:
@@ -26,7 +27,6 @@ def plan(query: Query) -> str:
         steps.append(f"sort {named(query.order.item)} {'down' if query.order.descending else 'up'}")
     if query.limit is not None:
         steps.append(f"first {query.limit}")
-    steps.append(f"give {'each ' if query.distinct else ''}{' , '.join(map(named, query.select))}")
     if query.other:
         steps.append(f"{COMBINED[query.combine]} {plan(query.other)}")
     return " ; ".join(steps)

@@ -20,6 +20,7 @@ from factory import models
 from factory.base.card import card
 from factory.base.corpus import conversation
 from factory.base.held_out import held_out, held_out_loss
+from factory.base.induction import set_heads
 from factory.base.rows import Row, fitting, grouped, padded
 from factory.base.tokenizer import train_tokenizer
 from factory.chat import IGNORED
@@ -89,7 +90,7 @@ def sample_texts(conf: Pretrain) -> Iterator[str]:
 
 
 def new_model(conf: Pretrain, tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
-    """A Llama of the conf's shape with random weights of its seed."""
+    """A Llama of the conf's shape with random weights of its seed, its first heads set to copy where the conf says so."""
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
 
@@ -104,12 +105,15 @@ def new_model(conf: Pretrain, tokenizer: PreTrainedTokenizerFast) -> LlamaForCau
             num_key_value_heads=shape.heads,
             intermediate_size=shape.intermediate_size,
             max_position_embeddings=shape.max_positions,
+            rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
             tie_word_embeddings=True,
             bos_token_id=None,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    if conf.induction:
+        set_heads(model)
     model.generation_config = GenerationConfig(eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id)
     return model
 
@@ -179,9 +183,9 @@ def train(
     model.train()
     since, seen = 0.0, 0
     while step < conf.steps:
-        for optimizer in optimizers:
+        for optimizer, peak in zip(optimizers, (conf.learning_rate, conf.embedding_rate), strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = conf.learning_rate * rate_at(step, conf)
+                group["lr"] = peak * rate_at(step, conf)
         loss, count = one_step(model, optimizers, batches(tokenizer, conf, step))
         step, tokens, since, seen = step + 1, tokens + count, since + loss, seen + 1
         if step % conf.log_every == 0 or step == conf.steps:
@@ -206,7 +210,7 @@ def new_optimizers(model: LlamaForCausalLM, conf: Pretrain) -> list[torch.optim.
     rest = [p for name, p in model.named_parameters() if p.ndim < 2 or "embed" in name]
     return [
         Muon(matrices, lr=conf.learning_rate, weight_decay=conf.weight_decay),
-        torch.optim.AdamW(rest, lr=conf.learning_rate, weight_decay=0.0, betas=(0.9, 0.95)),
+        torch.optim.AdamW(rest, lr=conf.embedding_rate, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
 
 

@@ -144,5 +144,5 @@ def test_a_plan_says_the_whole_query() -> None:
         order=Order(item=price, descending=True),
         limit=2,
     )
-    wanted = "take loan ; join book by book_id , id ; keep book price over 5 ; sort book price down ; first 2 ; give loan day"
+    wanted = "give loan day ; take loan ; join book by book_id , id ; keep book price over 5 ; sort book price down ; first 2"
     assert plan(query) == wanted
