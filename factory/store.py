@@ -222,7 +222,8 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 def naming_a_full_disk(folder: Path) -> Iterator[None]:
     """A full disk as one line; nothing half-made counts, so the next run goes on.
 
-    Told by the error's number or text (safetensors: "os error 28") or, since torch says neither, by the disk itself.
+    Told by the error's number, by its text (safetensors: "os error 28"; torch.save: "unexpected pos", of a file shorter than
+    what was written), or by the disk itself.
     """
     try:
         yield
@@ -230,7 +231,8 @@ def naming_a_full_disk(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        said = getattr(error, "errno", None) in DISK_FULL or os.strerror(errno.ENOSPC) in str(error)
+        texts = (os.strerror(errno.ENOSPC), "unexpected pos")
+        said = getattr(error, "errno", None) in DISK_FULL or any(text in str(error) for text in texts)
         if said or shutil.disk_usage(there).free < NO_ROOM:
             hint = "free some space and run again: it goes on where it was"
             raise Unavailable(str(folder), "the disk is full", hint) from error

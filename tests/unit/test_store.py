@@ -213,11 +213,11 @@ def test_a_folder_held_by_another_process_is_unavailable(tmp_path: Path) -> None
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 64 KiB; skipped where mounting is not allowed."""
+    """A real file system of 160 KiB; skipped where mounting is not allowed."""
     place = tmp_path / "disk"
     place.mkdir()
     try:
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], capture_output=True)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(place)], capture_output=True)
     except FileNotFoundError:
         pytest.skip("no mount here: the full disk is only told by its error number")
     if mounted.returncode:
