@@ -55,7 +55,7 @@ def test_a_network_with_them_copies_after_few_steps() -> None:
             optimizer.step()
             optimizer.zero_grad()
         losses[induction] = loss.item()
-    assert losses[True] < 3 < 5 < losses[False]
+    assert losses[True] < 2 < 4 < losses[False], losses  # log(60) is 4.1: one of the tokens said
 
 
 def test_a_network_too_small_for_them_is_one_clear_line() -> None:
