@@ -16,7 +16,11 @@ COMBINED = {"UNION": "or else", "INTERSECT": "and also", "EXCEPT": "but never"}
 def plan(query: Query) -> str:
     """The steps of a query: `give loan day ; take loan ; join book by book_id , id ; keep book price over 5`."""
     wanted = f"give {'each ' if query.distinct else ''}{' , '.join(map(named, query.select))}"
-    steps = [wanted, f"take {query.table}", *(f"join {join.table} by {join.left} , {join.right}" for join in query.joins)]
+    steps = [
+        wanted,
+        f"take {query.table}",
+        *(f"join {join.table} by {join.left} , {join.right}" for join in query.joins),
+    ]
     if query.where:
         steps.append("keep " + f" {query.connective.lower()} ".join(map(condition, query.where)))
     if query.group:

@@ -18,7 +18,9 @@ def network(induction: bool, **shape: int) -> LlamaForCausalLM:
     sizes = {"hidden_size": 192, "num_hidden_layers": 2, "num_attention_heads": 6, "intermediate_size": 256, **shape}
     rope = {"rope_type": "default", "rope_theta": 1e5}
     model = LlamaForCausalLM(
-        LlamaConfig(vocab_size=500, tie_word_embeddings=True, rope_parameters=rope, attn_implementation="eager", **sizes)
+        LlamaConfig(
+            vocab_size=500, tie_word_embeddings=True, rope_parameters=rope, attn_implementation="eager", **sizes
+        )
     )
     if induction:
         set_heads(model)

@@ -68,7 +68,7 @@ def test_only_the_wrong_one_of_many_overrides_is_named() -> None:
 
 
 def test_later_wins_group_base_profile_command_line() -> None:
-    assert load([]).train.batch_size == 32
+    assert load([]).train.batch_size == 8
     assert load(["base=qwen3-0.6b"]).train.gradient_accumulation == 4
     assert load(["base=qwen3-0.6b"]).train.steps == 450
     smoke = load(["base=qwen3-0.6b", "profile=smoke"])
