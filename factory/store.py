@@ -222,8 +222,8 @@ def locked(folder: Path, wait: bool = False) -> Iterator[None]:
 def naming_a_full_disk(folder: Path) -> Iterator[None]:
     """A full disk as one line; nothing half-made counts, so the next run goes on.
 
-    Told by the error's number, by its text (safetensors: "os error 28"; torch.save: "unexpected pos", of a file shorter than
-    what was written), or by the disk itself.
+    Told by the error's number, by its text (safetensors: "os error 28"; torch.save: "unexpected pos" or a failed
+    PytorchStreamWriter, of a file shorter than what was written), or by the disk itself.
     """
     try:
         yield
@@ -231,7 +231,7 @@ def naming_a_full_disk(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-        texts = (os.strerror(errno.ENOSPC), "unexpected pos")
+        texts = (os.strerror(errno.ENOSPC), "unexpected pos", "PytorchStreamWriter failed")
         said = getattr(error, "errno", None) in DISK_FULL or any(text in str(error) for text in texts)
         if said or shutil.disk_usage(there).free < NO_ROOM:
             hint = "free some space and run again: it goes on where it was"
