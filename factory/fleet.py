@@ -226,6 +226,7 @@ def work(parent: Connection, runtime: Runtime) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, leave)
+    sys.unraisablehook = leave_later
     die_with_the_parent()
     log_to(Path(runtime.runs))
 
@@ -240,6 +241,15 @@ def leave(*_: object) -> None:
     """Ends a worker at its first SIGTERM; a second one would come in the middle of its last words."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit()
+
+
+def leave_later(lost: sys.UnraisableHookArgs) -> None:
+    """A finaliser in which a worker was told to leave has swallowed the exception: told again in a moment, and in silence."""
+    if lost.exc_type is SystemExit:
+        signal.signal(signal.SIGALRM, leave)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def make(step: Step, runtime: Runtime, events: store.Events) -> tuple[FactoryError | None, str] | None:

@@ -178,7 +178,8 @@ def test_a_full_disk_costs_nothing_but_the_wait(
     ).done()
     if "unshare" in done.err or done.code == 77:
         pytest.skip(f"no mount namespaces for this user: {done.err}")
-    complaint, first = done.err.splitlines() if done.err.count("\n") == 2 else pytest.fail(done.err)
+    assert done.err.count("\n") == 2, done.err
+    complaint, first = done.err.splitlines()
     assert first == "first 3" and "the disk is full - free some space and run again" in complaint
     assert done.code == 0
     stage = pipeline.VERBS[verb]

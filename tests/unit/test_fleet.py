@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,21 @@ def test_a_process_that_dies_is_one_line_and_the_rest_goes_on(two: Path, monkeyp
     others = [(one.specialist, one.made.stage) for one in came if isinstance(one, Came)]
     survivor = next(name for name in NAMES if name != failed.specialist)
     assert others == [(survivor, "examples"), (survivor, "kept")]
+
+
+def test_a_worker_told_to_leave_in_a_finaliser_leaves_all_the_same_and_in_silence() -> None:
+    program = """
+import os, signal, sys, time
+from factory import fleet
+signal.signal(signal.SIGTERM, fleet.leave)
+sys.unraisablehook = fleet.leave_later
+class Dying:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.1)
+Dying()
+time.sleep(20)
+print("still here")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
