@@ -47,9 +47,10 @@ def set_heads(model: LlamaForCausalLM) -> None:
     shape = model.config
     width, heads = shape.hidden_size, shape.num_attention_heads
     size = width // heads
-    if shape.num_hidden_layers < 2 or heads < HEADS or size <= 2 * FAST:
+    fewest = 2 + HEADS + 1  # one direction more than are read and written
+    if shape.num_hidden_layers < 2 or heads < fewest or size <= 2 * FAST:
         few = f"{shape.num_hidden_layers} layers and {heads} heads of {size} entries"
-        needed = f"induction needs 2 layers and {HEADS} heads of {2 * FAST + 2} entries"
+        needed = f"induction needs 2 layers and {fewest} heads of {2 * FAST + 2} entries"
         raise ConfigMistake("pretrain.architecture", f"{few}, but {needed}", "set pretrain.induction=false")
     embeddings = model.get_input_embeddings().weight
     turns = model.model.rotary_emb.inv_freq
@@ -57,18 +58,15 @@ def set_heads(model: LlamaForCausalLM) -> None:
     first, second = (model.model.layers[layer].self_attn for layer in (0, 1))
     parts = [slice(head * size, (head + 1) * size) for head in range(HEADS)]
     one, other, *written = directions(width, 2 + HEADS, size)
-    read = (one, other, one)
     with torch.no_grad():
         embeddings.normal_(0, SPREAD)
         embeddings[:, 0] = MARK
-        for part, back, tokens, place in zip(parts, (1, 1, 2), read, written, strict=True):
-            query, key = look_back(width, size, back, turns)
+        for part, distance, tokens, place in zip(parts, (1, 1, 2), (one, other, one), written, strict=True):
+            query, key = look_back(width, size, distance, turns)
             first.q_proj.weight[part], first.k_proj.weight[part] = query, key
             first.v_proj.weight[part], first.o_proj.weight[:, part] = tokens, WRITE * place.T
-        for number, part in enumerate(parts):
-            wanted = [(read[min(number, 1)], written[min(number, 1)])]
-            if number == 2:
-                wanted.append((written[0], written[2]))
+        back, again, twice = written
+        for part, wanted in zip(parts, ([(one, back)], [(other, again)], [(other, again), (back, twice)]), strict=True):
             query, key = look_for(width, size, slow, wanted)
             second.q_proj.weight[part], second.k_proj.weight[part] = query, key
             (copied,) = directions(width, 1, size)

@@ -60,6 +60,14 @@ def test_a_network_with_them_copies_after_few_steps() -> None:
     assert losses[True] < 2 < 4 < losses[False], losses  # log(60) is 4.1: one of the tokens said
 
 
-def test_a_network_too_small_for_them_is_one_clear_line() -> None:
-    with pytest.raises(ConfigMistake, match=r"1 layers and 6 heads of 32 entries.*set pretrain\.induction=false"):
-        set_heads(network(False, num_hidden_layers=1))
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"num_hidden_layers": 1}, "1 layers and 6 heads of 32 entries"),
+        ({"num_attention_heads": 4}, "2 layers and 4 heads of 48 entries"),
+        ({"num_attention_heads": 16}, "2 layers and 16 heads of 12 entries"),
+    ],
+)
+def test_a_network_too_small_for_them_is_one_clear_line(shape: dict[str, int], said: str) -> None:
+    with pytest.raises(ConfigMistake, match=rf"{said}.*set pretrain\.induction=false"):
+        set_heads(network(False, **shape))
