@@ -40,6 +40,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   registry     the versions of this specialist on this base
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
+  growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
   exam         draw a specialist's exam, where it has none
   data         up to the kept rows, then their card: counts, reasons, diversity beside human text
   overlap      what the exam shares with the base's corpus and the training rows
@@ -274,6 +275,23 @@ def pretrain(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def growth(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Adapters on every snapshot of the base's training, each with its report, and the table on the base's card."""
+    from factory.base.pretrain import grown
+    from factory.growth import COLUMNS, line, on_the_card
+
+    first, lines = next(iter(several(overrides).values())), []
+    for tokens, weights in grown(first.pretrain, first.runtime):
+        words = [*overrides, f"base.weights.path={weights}"]
+        plain(f"the base after {tokens:,} tokens")
+        if failed := stage_verb("evaluate", words, []):
+            return failed
+        lines += [line(asked, tokens) for asked in several(words).values()]
+    Display(first).table(COLUMNS, lines)
+    plain(f"card: {on_the_card(first, lines)}")
+    return 0
+
+
 def exam(verb: str, overrides: list[str], rest: list[str]) -> int:
     """Draws the exam of a new specialist."""
     from factory.exam import draw_exam
@@ -348,6 +366,7 @@ VERBS: dict[str, Verb] = {
     "registry": registry_verb,
     "ask": ask,
     "pretrain": pretrain,
+    "growth": growth,
     "exam": exam,
     "data": data,
     "overlap": overlap,

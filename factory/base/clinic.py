@@ -2,7 +2,8 @@
 
 Each lesson is `name(rng, level) -> (context, pairs of question and answer)`; `level` (0 to 1) grows the visits and the
 hard things in them. Only groups of the training side and seen phrases are used, and a third of the visits has random
-words for its terms. No lesson asks for a whole note or a summary, nor anything about a note.
+words for its terms. No lesson asks for a whole note or a summary, and what is asked of a chart is put in other words than
+the medical specialist's.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from factory.base.words import random_word
 from factory.specialist import Inapplicable
 from factory.specialists.medical.draw import TRAP_WEIGHTS, Draft, ranked
 from factory.specialists.medical.lists import common, groups
-from factory.specialists.medical.note import onset, patient, sections
+from factory.specialists.medical.note import note, onset, patient, sections
 from factory.specialists.medical.render import Telling
 from factory.specialists.medical.say import Voice, number_words, parsed
 from factory.specialists.medical.state import Encounter, Sign, State, amount, convertible
@@ -50,23 +51,47 @@ WAYS = {
     "denied": "[Which symptoms are denied?|List what the patient does not have.]",
     "findings": "[What did the doctor find?|List the findings.]",
     "slip": "[Which value was wrong at first?|What was said by mistake?|Which value was taken back?]",
+    "lines": "[Write {x}.|Put down {x}.|The lines for {x}?|{x}, please.]",
     "place": "[Where in the chart does {x} go?|Under which heading is {x}?|Which heading for {x}?]",
 }
 
 
 def visit(rng: Random, level: float) -> tuple[str, list[Pair]]:
-    """A dialogue or a dictation, and six to eight questions about single facts."""
+    """A dialogue or a dictation, and six to eight questions: single facts, and some lines of its note."""
     state = drawn(rng, level)
     voice = Voice(state, rng, held_out=False)
     context = Telling(voice, "" if state.form == "dialogue" else "d_").text()
-    asks = list(questions(rng, state))
+    return context, asked(rng, state, list(questions(rng, state))) + lines(rng, state)
+
+
+def chart(rng: Random, level: float) -> tuple[str, list[Pair]]:
+    """A note and six to eight questions about single facts."""
+    state = drawn(rng, level)
+    asks = [pair for pair in questions(rng, state) if pair[0].split()[0] not in ("slip", "place")]
+    return f"Chart:\n{note(state.encounter)}", asked(rng, state, asks)
+
+
+def asked(rng: Random, state: State, asks: list[Pair]) -> list[Pair]:
+    """Five to seven of the questions and one that cannot be answered, in words."""
     unsaid = [pair for pair in asks if pair[1] == UNSAID]
     said = list(dict.fromkeys(pair for pair in asks if pair[1] != UNSAID))
     chosen = rng.sample(said, min(len(said), rng.randint(5, 7))) + rng.sample(unsaid, min(len(unsaid), 1))
     plain = Voice(state.model_copy(update={"traps": ()}), rng, held_out=False)
     pairs = [(plain.fill(parsed(WAYS[kind.partition(" ")[0]]), {"x": kind.partition(" ")[2]}), a) for kind, a in chosen]
     rng.shuffle(pairs)
-    return context, pairs
+    return pairs
+
+
+def lines(rng: Random, state: State) -> list[Pair]:
+    """Two to four lines of the note, asked for by their headings; never all of them."""
+    told = {name: items for name, items in sections(state.encounter).items() if items}
+    most = min(4, len(told) - 1)
+    if most < 2:
+        return []
+    chosen = sorted(rng.sample(list(told), rng.randint(2, most)), key=list(told).index)
+    heads = f"{' , '.join(chosen[:-1])} and {chosen[-1]}"
+    way = rng.choice(WAYS["lines"].strip("[]").split("|"))
+    return [(way.format(x=heads), "\n".join(f"{name} : {' ; '.join(told[name])}" for name in chosen))]
 
 
 def drawn(rng: Random, level: float) -> State:
@@ -301,4 +326,4 @@ def corrected(rng: Random) -> Pair:
     return frame.format(s=said), f"{right} {unit}"
 
 
-LESSONS = {"visit": visit, "sayings": sayings, "conversions": conversions}
+LESSONS = {"visit": visit, "chart": chart, "sayings": sayings, "conversions": conversions}

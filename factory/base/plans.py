@@ -1,7 +1,6 @@
 """A query tree in words: what to give, what to take, what to keep.
 
-The embedded base learns to read questions by planning them. Its corpus never answers a question with SQL: writing that
-is the adapter's work.
+The embedded base learns to read questions by planning them.
 """
 
 from __future__ import annotations

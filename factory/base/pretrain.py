@@ -25,6 +25,7 @@ from factory.base.rows import Row, fitting, grouped, padded
 from factory.base.tokenizer import train_tokenizer
 from factory.chat import IGNORED
 from factory.config import Pretrain, Quantisation, Runtime, Weights
+from factory.errors import Mistake
 from factory.store import Events, Source, digest, locked, naming_a_full_disk
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ def workplace(conf: Pretrain, runtime: Runtime) -> Path:
     """The folder of the checkpoint and the snapshots."""
     asked = conf.model_dump(mode="json")
     return Path(runtime.runs) / "pretrain" / f"{Path(conf.out).name}-{digest(asked)[:10]}"
+
+
+def grown(conf: Pretrain, runtime: Runtime) -> list[tuple[int, Path]]:
+    """Tokens read and weights of every snapshot, the earliest first, and of the base as made; Mistake where none is."""
+    work, out = workplace(conf, runtime), Path(conf.out)
+    found = [(int((path / "tokens").read_text()), path) for path in work.glob("snapshot-*")]
+    if not found or not (out / "curve.jsonl").exists():
+        raise Mistake(str(work), "no snapshots of this base", "make it on this machine first: factory pretrain")
+    last = json.loads((out / "curve.jsonl").read_text().splitlines()[-1])
+    return [*sorted(found), (last["tokens"], out)]
 
 
 def pretrain(conf: Pretrain, work: Path, runtime: Runtime, events: Events) -> Path:

@@ -1,8 +1,9 @@
 """Lessons about databases: reading a schema, planning a question over it, and the words of SQL.
 
-All of it is over the training families and their seen phrases. SQL appears as single conditions, links and
-expressions, and as queries to be said again, taken apart, put in words and changed. A question is answered by a plan
-(`factory/base/plans.py`), never by its query, and nothing of an exam family, a held-out pattern or phrase is in it.
+All of it is over the training families and their seen phrases; nothing of an exam family, a held-out pattern or phrase
+is in it. A question is put as `Plan:` and answered by its plan (`factory/base/plans.py`), or as `Query:` and answered in
+SQL; never bare, as the SQL specialist is asked. SQL also appears as single conditions, links and expressions, and as
+queries to be said again, taken apart, put in words and changed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from factory.specialists.sql.state import Query, Schema, State, Table
 Pair = tuple[str, str]
 ANONYMOUS = 0.33
 """Share of schemas whose names are random words: copying cannot lean on meaning there."""
+FROM_PLANS = 0.2
+"""Share of the queries that are asked for by a plan, not by a question."""
 SETTINGS = Settings(
     difficulty={"easy": 1.0, "medium": 1.0, "hard": 1.0},
     spare_table=0.3,
@@ -46,9 +49,25 @@ def schema(rng: Random, level: float) -> tuple[str, list[Pair]]:
 
 
 def plans(rng: Random, level: float) -> tuple[str, list[Pair]]:
-    """A schema and four to six whole questions, each answered by its plan."""
+    """A schema and whole questions, each answered by its plan."""
+    found, asked = questions(rng, level)
+    return f"Tables:\n{found.text()}", [(f"Plan: {question}", plan(query)) for question, query in asked]
+
+
+def writing(rng: Random, level: float) -> tuple[str, list[Pair]]:
+    """A schema and whole questions, or plans, each answered by its query."""
+    found, asked = questions(rng, level)
+    pairs = [
+        (f"Query for the plan: {plan(query)}" if rng.random() < FROM_PLANS else f"Query: {question}", query.sql())
+        for question, query in asked
+    ]
+    return f"Tables:\n{found.text()}", pairs
+
+
+def questions(rng: Random, level: float) -> tuple[Schema, list[tuple[str, Query]]]:
+    """A schema and two to five whole questions over it, harder with the level, with their queries."""
     found, wording = drawn(rng, level)
-    rows, pairs = fill(rng, found), []
+    rows, asked = fill(rng, found), []
     fitting = [
         name
         for difficulty in ("easy", "medium", "hard")[: 1 + round(2 * level)]
@@ -64,12 +83,12 @@ def plans(rng: Random, level: float) -> tuple[str, list[Pair]]:
         state = State(
             database=found, rows={}, pattern=name, difficulty=PATTERNS[name].difficulty, wording=wording, query=query
         )
-        pairs.append((f"Plan: {Telling(state, rng, held_out=False).question()[0]}", plan(query)))
-        if len(pairs) == 5:
+        asked.append((Telling(state, rng, held_out=False).question()[0], query))
+        if len(asked) == 5:
             break
-    if len(pairs) < 2:
+    if len(asked) < 2:
         raise Inapplicable("few questions fit the schema")
-    return f"Tables:\n{found.text()}", pairs
+    return found, asked
 
 
 def anonymous(rng: Random, schema: Schema) -> Schema:
@@ -218,4 +237,4 @@ def queries(rng: Random, level: float) -> tuple[str, list[Pair]]:
     return f"{schema}Query: {said}", rng.sample(asks, 4)
 
 
-LESSONS = {"schema": schema, "plans": plans, "queries": queries}
+LESSONS = {"schema": schema, "plans": plans, "writing": writing, "queries": queries}

@@ -1,7 +1,7 @@
 """Lessons of the embedded base in telling: reading a small text, wording one sentence, changing it, rhyming, heeding a plan.
 
-They use the training families and the seen phrases only, and never the creative specialist's own task: no lesson asks for
-a text that keeps a whole plan. In a third of the contexts names and things are random words.
+They use the training families and the seen phrases only. A whole text is asked for by a list of facts, never in the words
+of the creative specialist. In a third of the contexts names and things are random words.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from factory.specialists.creative.lexicon import article
 from factory.specialists.creative.render import Telling
 from factory.specialists.creative.rhyme import rhymes
 from factory.specialists.creative.state import Character, State
-from factory.specialists.creative.write import Act, Writer, capital, grouped, pair, sentences
+from factory.specialists.creative.write import Act, Writer, capital, grouped, pair, sentences, write
 
 Pair = tuple[str, str]
 SETTINGS = Settings(
@@ -187,6 +187,41 @@ def telling(rng: Random, level: float) -> tuple[str, list[Pair]]:
     return f"Facts: {' ; '.join(facts)}\nHow: {how}", some(rng, pairs)
 
 
+def composing(rng: Random, level: float) -> tuple[str, list[Pair]]:
+    """Facts and how to tell them; then two or three whole texts that keep them, of different lengths or tenses."""
+    form = rng.choices(("story", "poem", "letter"), (0.5, 0.25, 0.25))[0]
+    plan = plan_of(rng, level, form)
+    facts = [f"hero {plan.hero.name} the {plan.hero.kind}", f"place {plan.place}", f"wish to {plan.wish}"]
+    facts += [f"{name} {value}" for name in ("obstacle", "turn", "mood") if (value := getattr(plan, name))]
+    facts += [f"words {' , '.join(plan.required)}"] if plan.required else []
+    facts += [f"never {' , '.join(plan.forbidden)}"] if plan.forbidden else []
+    if plan.friend:
+        facts.append(
+            f"to {plan.friend.name}" if form == "letter" else f"with {plan.friend.name} the {plan.friend.kind}"
+        )
+    facts += [plan.rhyme] if plan.rhyme else []
+    rng.shuffle(facts)
+    pairs = [composed(rng, plan)]
+    for _ in range(1 + (rng.random() < 0.3)):
+        changed = {"tense": "present" if plan.tense == "past" else "past"}
+        if form != "poem" and rng.random() < 0.5:
+            changed = {"count": rng.choice([count for count in range(3, 7) if count != plan.count])}
+        plan = plan.model_copy(update=changed)
+        pairs.append(composed(rng, plan))
+    voice = "I tell it" if plan.person == "first" else "told from outside"
+    return f"Facts: {' ; '.join(facts)}\nHow: {form}, {voice}", some(rng, pairs)
+
+
+def composed(rng: Random, plan: State) -> Pair:
+    """The order to write the whole text, with its length and tense, and the text."""
+    text, unit = write(plan, rng), "lines" if plan.form == "poem" else "sentences"
+    how = f"{plan.count} {unit} in the {plan.tense}"
+    if rng.random() < 0.25:
+        words = len(lexicon.WORD.findall(text))
+        how += f", {words - rng.randint(0, 12)} to {words + rng.randint(0, 12)} words"
+    return f"{rng.choice(('Tell it all', 'Write it', 'The whole of it'))}: {how}", text
+
+
 def several(rng: Random, plan: State, kinds: list[str], count: int) -> Pair:
     """The order to say some acts in so many sentences, and these."""
     writer = Writer(plan, rng)
@@ -312,6 +347,7 @@ LESSONS = {
     "reading": reading,
     "heeding": heeding,
     "telling": telling,
+    "composing": composing,
     "retelling": retelling,
     "avoiding": avoiding,
     "rhyming": rhyming,

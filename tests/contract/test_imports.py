@@ -28,7 +28,7 @@ LAYERS = (
         "human",
     },
     {"stages"},
-    {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "new"},
+    {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "growth", "new"},
     {"cli", "display", "sweep"},
     {"__main__"},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def test_every_lesson_asks_and_answers_and_repeats_itself(lesson: str, level: fl
         assert len(messages) >= 4 and all(m["content"].strip() for m in messages)
 
 
-@pytest.mark.parametrize("lesson", ["schema", "plans", "queries"])
+@pytest.mark.parametrize("lesson", ["schema", "plans", "writing", "queries"])
 def test_no_exam_family_is_in_a_lesson_about_databases(lesson: str) -> None:
     def labels(side: str) -> set[str]:
         return {field.label for family in families(side) for entity in family.entities for field in entity.fields}
@@ -113,10 +114,26 @@ def test_no_exam_family_is_in_a_lesson_about_databases(lesson: str) -> None:
     assert not only & set(text.split())
 
 
-def test_no_question_is_answered_by_its_query() -> None:
-    for i in range(150):
-        for message in conversation(0, i, {"plans": 1.0}, 1.0):
-            assert "SELECT" not in message["content"]
+def test_no_bare_question_is_answered_by_its_query() -> None:
+    """A question over a schema says whether it wants a plan or a query; the SQL specialist's prompts never do."""
+    for lesson, begins in (("plans", r"Plan: "), ("writing", r"Query: |Query for the plan: ")):
+        for i in range(150):
+            messages = conversation(0, i, {lesson: 1.0}, 1.0)
+            for asked, answered in zip(messages[::2], messages[1::2], strict=True):
+                assert re.match(begins, asked["content"].rpartition("Question: ")[2])
+                assert answered["content"].startswith("SELECT") == (lesson == "writing")
+
+
+def test_a_whole_text_keeps_what_its_facts_ask() -> None:
+    for i in range(60):
+        messages = conversation(0, i, {"composing": 1.0}, 1.0)
+        facts, how = messages[0]["content"].split("\nQuestion: ")
+        assert facts.startswith("Facts: ") and "\nHow: " in facts
+        for asked, answered in zip([how, *(m["content"] for m in messages[2::2])], messages[1::2], strict=True):
+            count, unit = re.search(r": (\d+) (lines|sentences) in the (?:past|present)", asked).groups()
+            assert unit == "sentences" or len(answered["content"].splitlines()) == int(count)
+            wanted = re.search(r"words (.+?)(?: ;|\n)", facts)
+            assert all(word in answered["content"].lower() for word in wanted[1].split(" , "))
 
 
 def test_only_what_the_assistant_says_is_trained() -> None:
