@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from random import Random
 from typing import Any
 
 from factory.records import Example
@@ -14,6 +15,7 @@ QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"")
 NUMBER = re.compile(r"\d[\d.,:/-]*")
 NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]\w*")
 """A capitalised word inside a sentence."""
+SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "l", "s")]
 VALUE_WORDS = 6
 """A string of the state with more words than these is a sentence, no value."""
 
@@ -60,3 +62,8 @@ def masked(text: str, known: Iterable[str] = ()) -> str:
     if phrases:
         text = re.sub(rf"\b(?:{'|'.join(phrases)})(?:s|es)?\b", "v", text, flags=re.IGNORECASE)
     return NAME.sub("n", text)
+
+
+def random_word(rng: Random) -> str:
+    """A word of one to three random syllables, which means nothing."""
+    return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))

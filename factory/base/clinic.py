@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from factory.base.words import random_word
-from factory.specialist import Inapplicable
-from factory.specialists.medical.draw import TRAP_WEIGHTS, Draft, ranked
+from factory.specialists.medical.draw import TRAP_WEIGHTS, Draft, ranked, renamed
 from factory.specialists.medical.lists import common, groups
 from factory.specialists.medical.note import note, onset, patient, sections
 from factory.specialists.medical.render import Telling
 from factory.specialists.medical.say import Voice, number_words, parsed
-from factory.specialists.medical.state import Encounter, Sign, State, amount, convertible
+from factory.specialists.medical.state import Encounter, State, amount, convertible
+from factory.text import random_word
 
 Pair = tuple[str, str]
 UNSAID = "not said"
@@ -110,42 +109,7 @@ def drawn(rng: Random, level: float) -> State:
         slip=draft.slip(encounter),
         lay=lay,
     )
-    return anonymous(rng, state) if rng.random() < 0.33 else state
-
-
-def anonymous(rng: Random, state: State) -> State:
-    """The state with a random word or two for every term: copying cannot lean on meaning."""
-    names: dict[str, str] = {}
-
-    def name(old: str) -> str:
-        if old and old not in names:
-            names[old] = " ".join(random_word(rng) for _ in range(rng.randint(1, 2)))
-        return names.get(old, "")
-
-    def signs(found: tuple[Sign, ...]) -> tuple[Sign, ...]:
-        return tuple(sign.model_copy(update={"name": name(sign.name)}) for sign in found)
-
-    old = state.encounter
-    new = old.model_copy(
-        update={
-            "complaint": old.complaint.model_copy(update={"name": name(old.complaint.name)}),
-            "symptoms": signs(old.symptoms),
-            "history": signs(old.history),
-            "findings": signs(old.findings),
-            "family": tuple(one.model_copy(update={"illness": name(one.illness)}) for one in old.family),
-            "medications": tuple(one.model_copy(update={"name": name(one.name)}) for one in old.medications),
-            "allergies": tuple(one if one == "none" else name(one) for one in old.allergies),
-            "assessment": name(old.assessment),
-            "plan": tuple(map(name, old.plan)),
-            "start": old.start.model_copy(update={"name": name(old.start.name)}) if old.start else None,
-        }
-    )
-    if len(set(names.values())) < len(names):
-        raise Inapplicable("two random terms agree")
-    slip = state.slip
-    if slip and slip.field == "dose":
-        slip = slip.model_copy(update={"subject": name(slip.subject)})
-    return state.model_copy(update={"encounter": new, "slip": slip, "lay": ()})
+    return renamed(rng, state) if rng.random() < 0.33 else state
 
 
 def questions(rng: Random, state: State) -> Iterator[Pair]:

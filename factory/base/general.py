@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
-from factory.base.words import ANIMALS, COLORS, random_word
 from factory.specialists.sql.families import words
+from factory.text import random_word
 
 Pair = tuple[str, str]
+COLORS = ("red", "blue", "green", "yellow", "white", "black", "brown", "grey")
+ANIMALS = ("cat", "dog", "fox", "owl", "hen", "bear", "mouse", "horse", "goat", "crow")
 
 
 def records(rng: Random, level: float) -> tuple[str, list[Pair]]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from random import Random
 
 from factory.base.plans import plan
-from factory.base.words import random_word
 from factory.specialist import Inapplicable
 from factory.specialists.sql.draw import Settings, draw, draw_schema, fill, weighted
 from factory.specialists.sql.families import families
@@ -19,6 +18,7 @@ from factory.specialists.sql.patterns import PATTERNS, Draft, names
 from factory.specialists.sql.phrases import AGGREGATES
 from factory.specialists.sql.render import Telling, plural
 from factory.specialists.sql.state import Query, Schema, State, Table
+from factory.text import random_word
 
 Pair = tuple[str, str]
 ANONYMOUS = 0.33
@@ -29,6 +29,7 @@ SETTINGS = Settings(
     difficulty={"easy": 1.0, "medium": 1.0, "hard": 1.0},
     spare_table=0.3,
     nullable=0.3,
+    renamed=0.0,
     wording={"verbatim": 0.4, "joined": 0.2, "abbreviated": 0.2, "synonym": 0.2},
 )
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from random import Random
 
-from factory.base.words import random_word
 from factory.specialists.creative import lexicon
-from factory.specialists.creative.draw import Settings, draw
+from factory.specialists.creative.draw import Settings, draw, renamed
 from factory.specialists.creative.lexicon import article
 from factory.specialists.creative.render import Telling
 from factory.specialists.creative.rhyme import rhymes
-from factory.specialists.creative.state import Character, State
+from factory.specialists.creative.state import State
 from factory.specialists.creative.write import Act, Writer, capital, grouped, pair, sentences, write
+from factory.text import random_word
 
 Pair = tuple[str, str]
 SETTINGS = Settings(
@@ -24,6 +24,7 @@ SETTINGS = Settings(
     difficulty={"easy": 0.3, "medium": 0.4, "hard": 0.3},
     first_person=0.4,
     past=0.6,
+    renamed=0.0,
 )
 SAY = (
     "Write a sentence",
@@ -41,30 +42,7 @@ def plan_of(rng: Random, level: float, form: str = "") -> State:
     plan = draw(rng, settings, "train").model_copy(update={"words": None, "syllables": 0})
     if plan.form != "poem" and rng.random() > level:
         plan = plan.model_copy(update={"count": 3, "required": plan.required[:1]})
-    return anonymous(rng, plan) if rng.random() < 0.33 else plan
-
-
-def anonymous(rng: Random, plan: State) -> State:
-    """The plan with random words for its names, things and helpers."""
-
-    def renamed(one: Character | None) -> Character | None:
-        kind = one and one.kind and random_word(rng)
-        return one and Character(name=random_word(rng).capitalize(), kind=kind, pronoun=one.pronoun)
-
-    def thing(phrase: str) -> str:
-        return phrase and article(random_word(rng))
-
-    return plan.model_copy(
-        update={
-            "hero": renamed(plan.hero),
-            "friend": renamed(plan.friend),
-            "place": f"{plan.place.split()[0]} the {random_word(rng)}",
-            "wish": f"{plan.wish.split()[0]} the {random_word(rng)}",
-            "obstacle": thing(plan.obstacle),
-            "turn": thing(plan.turn),
-            "required": tuple(random_word(rng) for _ in plan.required),
-        }
-    )
+    return renamed(rng, plan) if rng.random() < 0.33 else plan
 
 
 def some(rng: Random, pairs: list[Pair], most: int = 8) -> list[Pair]:

@@ -35,7 +35,7 @@ LAYERS = (
 """The parts of the package from the ground up; a part imports its own layer and those below."""
 APART = {"specialists", "base", "templates"}
 """Parts with rules of their own."""
-SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "errors"}
+SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "errors", "text"}
 BASE_MAY_NOT = {"stages", "pipeline", "registry", "cli", "display"}
 HEAVY = {"torch", "transformers", "mlflow", "peft", "trl", "datasets", "bitsandbytes"}
 HEAVY_HERE = {"factory.stages.watch", "factory.base.muon"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any, get_type_hints
 
+import numpy as np
 import pytest
 
 from factory import filters
 from factory.config import Balance, Contamination, ExactDuplicate, FilterTable, Length, NearDuplicate
+from factory.filters import near_duplicate
 from factory.records import Example, Verdict
 from factory.stages.filter import split
 
@@ -141,6 +145,57 @@ def test_near_duplicate_finds_nearly_all_planted_pairs() -> None:
     ]
     found = dropped("near_duplicate", NEAR, rows)
     assert set(found) == {f"{i}b" for i in range(40)}
+
+
+def test_near_duplicate_hears_no_case_and_no_punctuation_but_every_sign_and_digit() -> None:
+    """Between two numbers a sign is all the difference: of 62 three-grams three change, (62 - 3) / (62 + 3) = 0.908."""
+    plain = text(60, "w")
+    said = f"{plain}, price > 100 {text(60, 'v')}"
+    rows = [row("a", said), row("b", said.upper().replace(" ", " ; ", 9)), row("c", said.replace(">", "<"))]
+    near = NearDuplicate(threshold=0.98, permutations=128)
+    assert dropped("near_duplicate", near, rows) == {"b": Verdict.drop("nearly said before", 1.0)}
+
+
+def test_near_duplicate_finds_just_the_pairs_that_counting_finds() -> None:
+    rng = Random(0)
+    said = [[rng.choice(string.ascii_lowercase) + str(rng.randint(0, 40)) for _ in range(40)] for _ in range(150)]
+    for words in list(said):
+        copy = list(words)
+        for place in rng.sample(range(40), rng.randint(0, 4)):
+            copy[place] = "other"
+        said.append(copy)
+    grams = [{tuple(words[i : i + 3]) for i in range(38)} for words in said]
+    alike = {
+        (later, earlier)
+        for later in range(len(said))
+        for earlier in range(later)
+        if len(grams[later] & grams[earlier]) / len(grams[later] | grams[earlier]) >= 0.7
+    }
+    flat, starts = near_duplicate.shingles([" ".join(words) for words in said])
+    found = np.concatenate(list(near_duplicate.similar(flat, starts, 0.7, 128)))
+    assert len(alike) > 50
+    assert {(int(later), int(earlier)) for later, earlier, _ in found} == alike
+
+
+def test_near_duplicate_ends_on_texts_of_one_mould_and_says_what_it_may_miss(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rng = Random(0)
+    parts = [f"the patient has {what} since {when}" for what in ("cough", "rash") for when in ("monday", "may", "noon")]
+    rows = [row(str(i), " ".join(rng.choices(parts, k=9))) for i in range(1500)]
+    found = dropped("near_duplicate", NearDuplicate(threshold=0.7, permutations=128), rows)
+    assert 0 < len(found) < 1500
+    assert "texts of one mould" in caplog.text
+
+
+def test_near_duplicate_pairs_a_large_group_row_by_row_and_copies_not_at_all() -> None:
+    many = near_duplicate.LARGE + 6
+    rows = [row(str(i), text(60, "w")) for i in range(many)]
+    order, starts, sizes = np.arange(many), np.array([0]), np.array([many])
+    pairs = np.concatenate(list(near_duplicate.blocks(order, starts, sizes)))
+    assert len(pairs) == many * (many - 1) // 2 == len(np.unique(pairs, axis=0))
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    assert set(dropped("near_duplicate", NEAR, rows)) == {str(i) for i in range(1, many)}
 
 
 EXAM = [

@@ -6,9 +6,10 @@ from random import Random
 
 from factory.specialist import Inapplicable
 from factory.specialists.creative import lexicon
-from factory.specialists.creative.lexicon import Family, Side
+from factory.specialists.creative.lexicon import Family, Side, article
 from factory.specialists.creative.state import Character, Frozen, State, Words
 from factory.specialists.creative.write import write
+from factory.text import random_word
 
 EXTRAS = {"easy": (0, 2), "medium": (3, 4), "hard": (5, 7)}
 """How many constraints come to the ones that every plan has."""
@@ -32,6 +33,8 @@ class Settings(Frozen):
     """Share of stories and poems told as I; letters always are."""
     past: float
     """Share of texts in the past tense."""
+    renamed: float
+    """Chance that the names and things of a training plan are made up, so that they must be read and cannot be known."""
 
 
 def draw(rng: Random, settings: Settings, side: Side) -> State:
@@ -68,7 +71,32 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
     )
     plan = plan.model_copy(update={"required": required(rng, plan, family, 1 + options.count("required"))})
     plan = plan.model_copy(update={"forbidden": forbidden(rng, plan, options.count("forbidden"))})
+    if side == "train" and settings.renamed and rng.random() < settings.renamed:
+        plan = renamed(rng, plan)
     return plan.model_copy(update={"words": span(rng, plan)}) if "words" in options else plan
+
+
+def renamed(rng: Random, plan: State) -> State:
+    """The plan with random words for its names, things and helpers: they must be read, they cannot be known."""
+
+    def person(one: Character | None) -> Character | None:
+        kind = one and one.kind and random_word(rng)
+        return one and Character(name=random_word(rng).capitalize(), kind=kind, pronoun=one.pronoun)
+
+    def thing(phrase: str) -> str:
+        return phrase and article(random_word(rng))
+
+    return plan.model_copy(
+        update={
+            "hero": person(plan.hero),
+            "friend": person(plan.friend),
+            "place": f"{plan.place.split()[0]} the {random_word(rng)}",
+            "wish": f"{plan.wish.split()[0]} the {random_word(rng)}",
+            "obstacle": thing(plan.obstacle),
+            "turn": thing(plan.turn),
+            "required": tuple(random_word(rng) for _ in plan.required),
+        }
+    )
 
 
 def weighted(rng: Random, weights: dict[str, float]) -> str:

@@ -26,6 +26,7 @@ from factory.specialists.medical.state import (
     amount,
     convertible,
 )
+from factory.text import random_word
 
 FACTS = {"easy": (5, 6), "medium": (6, 7), "hard": (7, 9)}
 TRAPS_OF = {"easy": (0, 1), "medium": (2, 3), "hard": (4, 5)}
@@ -80,6 +81,8 @@ class Settings(Frozen):
     """Chance that a term which has lay words is told in them."""
     unanswerable: float
     """Chance that a question asks what the note does not state."""
+    renamed: float
+    """Chance that the terms of a training row are made up, so that they must be read and cannot be known."""
 
 
 def draw(rng: Random, settings: Settings, side: Side) -> State:
@@ -92,7 +95,7 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
     draft = Draft(rng, group, traps, needed=("patient", "assessment", "plan") if task == "summary" else ())
     encounter = draft.encounter(rng.randint(*FACTS[difficulty]))
     lay = tuple(term for term in draft.used if term in common().lay and rng.random() < settings.lay)
-    return State(
+    state = State(
         group=group.name,
         task=task,
         form=form,
@@ -101,8 +104,13 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
         encounter=encounter,
         slip=draft.slip(encounter),
         lay=() if form == "note" else lay,
-        question=ask(rng, encounter, group, difficulty, settings.unanswerable) if task == "question" else None,
     )
+    if side == "train" and "misheard" not in traps and rng.random() < settings.renamed:
+        state = renamed(rng, state)
+    if task == "question":
+        asked = ask(rng, state.encounter, group, difficulty, settings.unanswerable)
+        state = state.model_copy(update={"question": asked})
+    return state
 
 
 def weighted(rng: Random, weights: dict[str, float]) -> str:
@@ -121,6 +129,41 @@ def draw_traps(rng: Random, difficulty: Difficulty, form: Form) -> tuple[Trap, .
     open_to = {trap: weight for trap, weight in TRAP_WEIGHTS.items() if form != "note" or trap in IN_NOTE}
     chosen = ranked(rng, open_to)[:count]
     return tuple(trap for trap in TRAP_WEIGHTS if trap in chosen)
+
+
+def renamed(rng: Random, state: State) -> State:
+    """The state with a random word or two for every term: what is said must be read, it cannot be known."""
+    names: dict[str, str] = {}
+
+    def name(old: str) -> str:
+        if old and old not in names:
+            names[old] = " ".join(random_word(rng) for _ in range(rng.randint(1, 2)))
+        return names.get(old, "")
+
+    def signs(found: tuple[Sign, ...]) -> tuple[Sign, ...]:
+        return tuple(sign.model_copy(update={"name": name(sign.name)}) for sign in found)
+
+    old = state.encounter
+    new = old.model_copy(
+        update={
+            "complaint": old.complaint.model_copy(update={"name": name(old.complaint.name)}),
+            "symptoms": signs(old.symptoms),
+            "history": signs(old.history),
+            "findings": signs(old.findings),
+            "family": tuple(one.model_copy(update={"illness": name(one.illness)}) for one in old.family),
+            "medications": tuple(one.model_copy(update={"name": name(one.name)}) for one in old.medications),
+            "allergies": tuple(one if one == "none" else name(one) for one in old.allergies),
+            "assessment": name(old.assessment),
+            "plan": tuple(map(name, old.plan)),
+            "start": old.start.model_copy(update={"name": name(old.start.name)}) if old.start else None,
+        }
+    )
+    if len(set(names.values())) < len(names):
+        raise Inapplicable("two random terms agree")
+    slip = state.slip
+    if slip and slip.field == "dose":
+        slip = slip.model_copy(update={"subject": name(slip.subject)})
+    return state.model_copy(update={"encounter": new, "slip": slip, "lay": ()})
 
 
 class Draft:

@@ -7,7 +7,7 @@ from random import Random
 
 from factory.specialist import Inapplicable
 from factory.specialists.sql import patterns
-from factory.specialists.sql.families import Entity, Family, Field, Side, families, words
+from factory.specialists.sql.families import Entity, Family, Field, Side, families, renamed, words
 from factory.specialists.sql.state import Cell, Column, Frozen, Rows, Schema, State, Table
 
 STYLES = {"verbatim": "snake", "joined": "joined", "abbreviated": "abbreviated", "synonym": "snake"}
@@ -25,6 +25,8 @@ class Settings(Frozen):
     """Chance that a schema has one table more than its query needs."""
     nullable: float
     """Chance that a column which is not a key may be null."""
+    renamed: float
+    """Chance that a training schema has new names, so that they must be read and cannot be known."""
 
 
 def draw(rng: Random, settings: Settings, side: Side) -> State:
@@ -32,7 +34,10 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
     difficulty = weighted(rng, settings.difficulty)
     name = rng.choice(patterns.names(difficulty, side))
     wording = weighted(rng, settings.wording)
-    schema = draw_schema(rng, rng.choice(families(side)), wording, patterns.PATTERNS[name].tables, settings)
+    family = rng.choice(families(side))
+    if side == "train" and settings.renamed and rng.random() < settings.renamed:
+        family = renamed(rng, family)
+    schema = draw_schema(rng, family, wording, patterns.PATTERNS[name].tables, settings)
     rows = fill(rng, schema)
     query = patterns.PATTERNS[name].make(patterns.Draft(rng, schema, rows))
     return State(database=schema, rows=rows, pattern=name, difficulty=difficulty, wording=wording, query=query)

@@ -7,14 +7,16 @@ never straddles a split: the exam's families are in `exam.yaml` and nothing else
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
+from random import Random
 from typing import Any, Literal
 
 import yaml
 
 from factory.errors import DataMistake
 from factory.specialist import data_folder
+from factory.text import random_word
 
 Side = Literal["train", "exam"]
 
@@ -63,6 +65,44 @@ def families(side: Side) -> tuple[Family, ...]:
 def words() -> dict[str, list[str]]:
     """The word lists that fill names, titles and places."""
     return yaml.load((data_folder("sql") / "words.yaml").read_text(), yaml.CSafeLoader)
+
+
+@cache
+def label_words() -> tuple[str, ...]:
+    """Every word of a training label."""
+    labels = {label for family in families("train") for one in family.entities for label in labels_of(one)}
+    return tuple(sorted({word for label in labels for word in label.split() if word.isalpha() and len(word) > 2}))
+
+
+def labels_of(entity: Entity) -> list[str]:
+    """The labels of an entity and its fields."""
+    return [entity.label, *(field.label for field in entity.fields)]
+
+
+def renamed(rng: Random, family: Family) -> Family:
+    """The family under new names, half of their words from other labels and half invented; each its own synonym.
+
+    What a query needs is then in the schema alone: names can be copied and matched, never known by heart.
+    """
+    names: dict[str, str] = {}
+    for label in dict.fromkeys(label for one in family.entities for label in labels_of(one)):
+        while (new := made_up(rng)) in names.values():
+            pass
+        names[label] = new
+
+    def again(thing: Field | Entity, **more: Any) -> Any:
+        return replace(thing, label=names[thing.label], synonym=names[thing.label], **more)
+
+    def fields(one: Entity) -> tuple[Field, ...]:
+        return tuple(again(field, target=names.get(field.target, field.target)) for field in one.fields)
+
+    return replace(family, entities=tuple(again(one, fields=fields(one)) for one in family.entities))
+
+
+def made_up(rng: Random) -> str:
+    """A label of one or two words."""
+    kinds = [rng.random() < 0.5 for _ in range(rng.choice((1, 2, 2)))]
+    return " ".join(rng.choice(label_words()) if known else random_word(rng) for known in kinds)
 
 
 def entity(heading: str, columns: dict[str, Any]) -> Entity:
