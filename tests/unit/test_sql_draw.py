@@ -13,7 +13,7 @@ from factory.config import load
 from factory.errors import DataMistake
 from factory.specialist import Inapplicable, find
 from factory.specialists.sql.draw import Settings, abbreviated, draw, draw_schema, fill, identifier
-from factory.specialists.sql.families import Entity, Family, families, field
+from factory.specialists.sql.families import Entity, Family, families, field, renamed
 from factory.specialists.sql.patterns import PATTERNS, names
 from factory.specialists.sql.state import State
 
@@ -208,3 +208,24 @@ def test_a_schema_has_the_tables_it_needs_linked() -> None:
             continue
         assert len(schema.tables) >= 2
         assert any(table.of("reference") for table in schema.tables)
+
+
+def test_a_renamed_family_has_other_names_of_two_words_at_most_and_the_same_shape() -> None:
+    for number, family in enumerate(families("train")):
+        other = renamed(Random(number), family)
+        for one, two in zip(family.entities, other.entities, strict=True):
+            assert [field.kind for field in one.fields] == [field.kind for field in two.fields]
+            kept = {one.label, *(f.label for f in one.fields)} & {two.label, *(f.label for f in two.fields)}
+            assert len(kept) <= 1, "a new name may be an old one by chance"
+            assert all(f.label == f.synonym and len(f.label.split()) <= 2 for f in two.fields)
+        labels = {one.label for one in other.entities}
+        assert {f.target for one in other.entities for f in one.fields if f.target} <= labels
+
+
+def test_half_of_the_training_schemas_are_renamed_and_none_of_the_exam() -> None:
+    def known(side: str) -> set[str]:
+        return {entity.label for family in families(side) for entity in family.entities}
+
+    assert all(table.label in known("exam") for state in states("exam") for table in state.database.tables)
+    own = [state.database.tables[0].label in known("train") for state in states("train")]
+    assert 0.4 < sum(own) / len(own) < 0.6

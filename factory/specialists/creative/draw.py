@@ -73,6 +73,8 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
     plan = plan.model_copy(update={"forbidden": forbidden(rng, plan, options.count("forbidden"))})
     if side == "train" and settings.renamed and rng.random() < settings.renamed:
         plan = renamed(rng, plan)
+        if len(set(plan.required)) < len(plan.required) or plan_words(plan) & {*plan.required, *plan.forbidden}:
+            raise Inapplicable("two made-up words agree")
     return plan.model_copy(update={"words": span(rng, plan)}) if "words" in options else plan
 
 

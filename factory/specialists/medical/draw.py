@@ -107,6 +107,9 @@ def draw(rng: Random, settings: Settings, side: Side) -> State:
     )
     if side == "train" and "misheard" not in traps and rng.random() < settings.renamed:
         state = renamed(rng, state)
+        made_up = [word for term in named(state.encounter) for word in term.split()]
+        if len(set(made_up)) < len(made_up):
+            raise Inapplicable("two made-up terms share a word")
     if task == "question":
         asked = ask(rng, state.encounter, group, difficulty, settings.unanswerable)
         state = state.model_copy(update={"question": asked})
@@ -164,6 +167,14 @@ def renamed(rng: Random, state: State) -> State:
     if slip and slip.field == "dose":
         slip = slip.model_copy(update={"subject": name(slip.subject)})
     return state.model_copy(update={"encounter": new, "slip": slip, "lay": ()})
+
+
+def named(encounter: Encounter) -> set[str]:
+    """Every term of an encounter, once."""
+    signs = (*encounter.symptoms, *encounter.findings, *encounter.history)
+    found = {encounter.complaint.name, encounter.assessment, *encounter.plan, *encounter.allergies}
+    found |= {thing.name for thing in (*signs, *encounter.medications)} | {one.illness for one in encounter.family}
+    return found | ({encounter.start.name} if encounter.start else set())
 
 
 class Draft:
