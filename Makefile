@@ -35,7 +35,7 @@ drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared b
 external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE) beside their trivial floors; ARGS="spider"
 	$(BIN)/python -m tests.external $(ARGS)
 
-base: setup  ## make the embedded bases again (nano: about 50 minutes on 2 cores)
+base: setup  ## make the embedded bases again (nano: about an hour on 2 cores)
 	$(FACTORY) pretrain pretrain=nano
 	$(FACTORY) pretrain pretrain=tiny
 
