@@ -59,6 +59,8 @@ def draw_schema(rng: Random, family: Family, wording: str, needed: int, settings
     for names in ([table.name for table in tables], *([c.name for c in table.columns] for table in tables)):
         if len(set(names)) < len(names):
             raise Inapplicable("two names abbreviate to one")
+        if set(words()["reserved"]) & set(names):
+            raise Inapplicable("a name is a word of SQL")
     told_apart(tables)
     return Schema(family=family.name, style=style, tables=tables)
 
