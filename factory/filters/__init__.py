@@ -1,6 +1,7 @@
 """The shared checks, found by name: what only the whole corpus can tell.
 
-Each module has `check(examples, settings, exam) -> {id: Verdict}`: the rows it drops, each with a reason and its number.
+Each module has `check(examples, settings, exam, say) -> {id: Verdict}`: the rows it drops, each with a reason and its
+number. What a person should know of the check itself it says with `say(text)`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from typing import Any
 
 from factory.records import Example, Verdict
 
-Check = Callable[[Sequence[Example], Any, Sequence[Example]], dict[str, Verdict]]
+Say = Callable[[str], None]
+Check = Callable[[Sequence[Example], Any, Sequence[Example], Say], dict[str, Verdict]]
 
 
 def find(name: str) -> Check:

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from factory.config import Balance
+from factory.filters import Say
 from factory.records import Example, Verdict
 
 
-def check(examples: Sequence[Example], settings: Balance, exam: Sequence[Example]) -> dict[str, Verdict]:
+def check(examples: Sequence[Example], settings: Balance, exam: Sequence[Example], say: Say) -> dict[str, Verdict]:
     """The rows past the first `cap` of their balance key; rows without a key (from outside) pass."""
     counts: Counter[str] = Counter()
     dropped = {}

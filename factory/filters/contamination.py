@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from factory.config import Contamination
+from factory.filters import Say
 from factory.filters.exact_duplicate import normalised
 from factory.records import Example, Verdict
 
 
-def check(examples: Sequence[Example], settings: Contamination, exam: Sequence[Example]) -> dict[str, Verdict]:
+def check(
+    examples: Sequence[Example], settings: Contamination, exam: Sequence[Example], say: Say
+) -> dict[str, Verdict]:
     """Rows of an exam family, and rows whose n-grams stand to at least `threshold` in one exam row."""
     families = {row.family for row in exam}
     holders: dict[str, list[int]] = {}

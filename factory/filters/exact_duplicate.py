@@ -6,10 +6,13 @@ import unicodedata
 from collections.abc import Sequence
 
 from factory.config import ExactDuplicate
+from factory.filters import Say
 from factory.records import Example, Verdict
 
 
-def check(examples: Sequence[Example], settings: ExactDuplicate, exam: Sequence[Example]) -> dict[str, Verdict]:
+def check(
+    examples: Sequence[Example], settings: ExactDuplicate, exam: Sequence[Example], say: Say
+) -> dict[str, Verdict]:
     """All but the first of rows with one normalised prompt and answer."""
     seen: set[str] = set()
     dropped = {}

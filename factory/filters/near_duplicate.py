@@ -8,13 +8,13 @@ are ever a Python object.
 from __future__ import annotations
 
 import itertools
-import logging
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 
 from factory.config import NearDuplicate
+from factory.filters import Say
 from factory.filters.exact_duplicate import normalised
 from factory.records import Example, Verdict
 
@@ -39,7 +39,9 @@ LETTER, SIGN = (
 """Bytes that words are made of, and bytes that are a word each: between two numbers they are all the difference."""
 
 
-def check(examples: Sequence[Example], settings: NearDuplicate, exam: Sequence[Example]) -> dict[str, Verdict]:
+def check(
+    examples: Sequence[Example], settings: NearDuplicate, exam: Sequence[Example], say: Say
+) -> dict[str, Verdict]:
     """The later row of every pair whose similarity reaches the threshold, with that similarity."""
     if not examples:
         return {}
@@ -52,6 +54,7 @@ def check(examples: Sequence[Example], settings: NearDuplicate, exam: Sequence[E
         np.concatenate([[0], np.cumsum(sizes[own])]),
         settings.threshold,
         settings.permutations,
+        say,
     )
     found = np.concatenate([np.empty((0, 3)), *pairs])
     gone: dict[int, float] = {}
@@ -142,11 +145,13 @@ def mixed(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> np.ndarray:
     return (x >> np.uint64(32)).astype(np.uint32)
 
 
-def similar(grams: np.ndarray, starts: np.ndarray, threshold: float, permutations: int) -> Iterator[np.ndarray]:
+def similar(
+    grams: np.ndarray, starts: np.ndarray, threshold: float, permutations: int, say: Say
+) -> Iterator[np.ndarray]:
     """Rows (later, earlier, similarity) of the pairs that reach the threshold."""
     signed = signatures(grams, starts, permutations)
     sizes = np.diff(starts)
-    for pairs in candidates(signed, chosen(signed, threshold)):
+    for pairs in candidates(signed, chosen(signed, threshold, say)):
         one, two = pairs[:, 0], pairs[:, 1]
         fits = np.minimum(sizes[one], sizes[two]) >= threshold * np.maximum(sizes[one], sizes[two]) - 1e-9
         one, two = one[fits], two[fits]
@@ -187,7 +192,7 @@ def signatures(grams: np.ndarray, starts: np.ndarray, permutations: int) -> np.n
     return found
 
 
-def chosen(signed: np.ndarray, threshold: float) -> int:
+def chosen(signed: np.ndarray, threshold: float, say: Say) -> int:
     """The width of the bands: `width`, or wider where texts of one mould would make more pairs than can be counted."""
     rows, permutations = signed.shape
     asked = width(threshold, permutations)
@@ -197,8 +202,7 @@ def chosen(signed: np.ndarray, threshold: float) -> int:
             break
     if wide > asked:
         found = 1 - (1 - threshold**wide) ** (permutations // wide)
-        say = "texts of one mould: bands of %d, of the pairs just at the threshold %.0f %% are found"
-        logging.getLogger(__name__).warning(say, wide, 100 * found)
+        say(f"texts of one mould: bands of {wide}, of the pairs just at the threshold {found:.0%} are found")
     return wide
 
 

@@ -21,7 +21,7 @@ def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, even
     for name, settings in filter.items():
         if name == "split":
             continue
-        verdicts = filters.find(name)(kept, settings, asked)
+        verdicts = filters.find(name)(kept, settings, asked, events)
         dropped += [(row, name, verdicts[row.id]) for row in kept if row.id in verdicts]
         kept = [row for row in kept if row.id not in verdicts]
         events(f"{name}: {len(verdicts)} dropped")

@@ -47,7 +47,7 @@ def row(name: str, prompt: str, answer: str = "", family: str = "library", **tag
 
 
 def dropped(name: str, settings: Any, rows: Sequence[Example], exam: Sequence[Example] = ()) -> dict[str, Verdict]:
-    return filters.find(name)(rows, settings, exam)
+    return filters.find(name)(rows, settings, exam, print)
 
 
 def text(words: int, salt: str) -> str:
@@ -172,20 +172,20 @@ def test_near_duplicate_finds_just_the_pairs_that_counting_finds() -> None:
         if len(grams[later] & grams[earlier]) / len(grams[later] | grams[earlier]) >= 0.7
     }
     flat, starts = near_duplicate.shingles([" ".join(words) for words in said])
-    found = np.concatenate(list(near_duplicate.similar(flat, starts, 0.7, 128)))
+    found = np.concatenate(list(near_duplicate.similar(flat, starts, 0.7, 128, print)))
     assert len(alike) > 50
     assert {(int(later), int(earlier)) for later, earlier, _ in found} == alike
 
 
 def test_near_duplicate_ends_on_texts_of_one_mould_and_says_what_it_may_miss(
-    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     rng = Random(0)
     parts = [f"the patient has {what} since {when}" for what in ("cough", "rash") for when in ("monday", "may", "noon")]
     rows = [row(str(i), " ".join(rng.choices(parts, k=9))) for i in range(1500)]
     found = dropped("near_duplicate", NearDuplicate(threshold=0.7, permutations=128), rows)
     assert 0 < len(found) < 1500
-    assert "texts of one mould" in caplog.text
+    assert "texts of one mould" in capsys.readouterr().out
 
 
 def test_near_duplicate_pairs_a_large_group_row_by_row_and_copies_not_at_all() -> None:
