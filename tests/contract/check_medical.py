@@ -43,20 +43,23 @@ UNITS = r"mg|mcg|kg|cm|percent|units?|puffs?|sachets?|days?|weeks?|months?|years
 VALUE = rf"(?:{SIDE}|a (?:day|week|month|year)|\d+(?:\.\d+)?(?: over \d+)?(?: (?:{UNITS}))?)"
 TAKEN_BACK = (
     r"(?:no|no, sorry|no, wait|sorry|i mean|actually|or rather|hold on|make that|let me correct that|that is wrong|"
-    r"that's not right|no, that was before|or was it, no|scratch that|strike that)"
+    r"that's not right|no, that was before|or was it, no|scratch that|strike that|no, not that|excuse me|pardon|i was wrong|"
+    r"no, it is|or better|no, better)"
 )
 DENIES = (
-    r"\b(?:don't have|haven't had|have no|had no|never had|never any|didn't get|has not had|there is no|there was no|can't see|"
+    r"\b(?:do not have|do not get|do not see|do not feel|does not have|did not notice|have not felt|can't find|don't have any|"
+    r"nobody ever found|was never any|never|don't have|haven't had|have no|had no|never had|never any|didn't get|has not had|there is no|there was no|can't see|"
     r"no|deny|denies|denied|negative for|without|neither|nor|free of|spared|not so for|that isn't true of|not)\b(?! only)"
 )
 AFFIRMS = r"\b(?:have|has|had|get|is|there is|yes|reports|but|rather|instead|only|positive for|mention|with)\b"
 DENIED_AFTER = (
     r",? (?:is denied|is absent|was not reported|absent|no\.|but (?:no\.|the(?:re|ir) was none|it never came)|"
+    r"none\b|negative|not present|not found|not seen|not known|never\.|not that|i don't have that|both (?:no|absent)|no,? [a-z ]+ yes\.|and [a-z ]+, (?:both (?:no|absent)|neither)|neither|"
     r"is not something i have|nothing i ever had|is nothing)"
 )
 STOPPED = (
-    r"stopped|quit|gave up|give up|no longer|came off|don't take|not any more|off it|until|discontinued|is off|without it|"
-    r"not since|history|is over"
+    r"stopped|\bquit\b|gave up|give up|no longer|came off|don't take|not any more|off it|until|discontinued|is off|without it|"
+    r"not since|history|is over|\boff\b|done with|not on\b|not taking"
 )
 GONE = rf"(?P<w>(?:[a-z ]+ )?(?:\d+ years old|{VALUE}))"
 MEANT = rf"(?P<r>\d+ years old|{VALUE})"
@@ -66,6 +69,8 @@ LATE = (
     rf"you said {GONE}\? patient: (?:no, sorry|i misspoke|my mistake),? {MEANT}",
     rf"scratch the {GONE} (?:from before|i gave you),? {MEANT} is true",
     rf"strike {GONE} above,? {MEANT}",
+    rf"(?:it was not|not) {GONE},? (?:as i said|sorry),? (?:it is|but) {MEANT}",
+    rf"i (?:gave you|said) {GONE},? (?:that was wrong|that is not right|wrong, it is|wrong, should be),? {MEANT}",
 )
 
 
@@ -159,11 +164,19 @@ def denied(term: str, sentence: str) -> bool:
     if reply and not spoken.search(answer):
         if re.search(rf"\bno {re.escape(term)}", question):
             return True
-        if "the first " in answer:
+        if "the first" in answer:
             first = question.find(term) < min(question.find(joint) for joint in (" and ", " or ") if joint in question)
-            return ("first 1 no" in answer) == first
-        return bool(re.match(r"(?:no|nope|none|neither|not|never|it doesn't|it does not|oh no|i don't)\b", answer))
+            return bool(re.search("first,? (?:1 )?no", answer)) == first
+        return bool(
+            re.match(
+                r"(?:no|nope|none|neither|not|never|it doesn't|it does not|oh no|i don't|i have neither|i have none|"
+                r"i never|there is none)\b",
+                answer,
+            )
+        )
     before, _, after = answer.partition(spoken.search(answer)[0])
+    if re.match(r",? yes\b", after):
+        return False
     if re.match(DENIED_AFTER, after):
         return True
     if (
@@ -276,7 +289,7 @@ def borne_out(section: str, item: str, number: int, text: str, told: list[str]) 
     return bool(speaking_of(item.removeprefix("return "), told))
 
 
-NONE = r"denies|\bno\b|\bnone\b|nothing|not a thing|don't have any|not allergic|not that i know"
+NONE = r"denies|\bno\b|\bnone\b|nothing|not a thing|don't have any|not allergic|not that i know|without|not known|to nothing"
 
 
 def medication(item: str, told: list[str], text: str) -> bool:
@@ -332,28 +345,30 @@ def looked_up(parts: dict[str, list[str]], question: str) -> str:
     complaint, plan = parts.get("Complaint", [])[1:], parts.get("Plan", [])
     medicines = [*parts.get("Medication", []), *(one[6:] for one in plan if one.startswith("start "))]
     first = {
-        r"how old|the age\.|how many years": next(iter(re.findall(r"^\d+", parts.get("Patient", [""])[0])), ""),
-        r"(?:medicine|drug|medication) (?:is started|was started|was prescribed)|new (?:medicine|drug)|begins now": next(
+        r"how old|the age\.|how many years|^age\b": next(iter(re.findall(r"^\d+", parts.get("Patient", [""])[0])), ""),
+        r"(?:medicine|drug|medication) (?:is started|was started|was prescribed)|new (?:medicine|drug)|begins now|(?:start|begin) to take": next(
             (re.match(r"start ([a-z ]+?)(?= \d|$)", one)[1] for one in plan if one.startswith("start ")), ""
         ),
-        r"was stopped|patient stop|no longer taken|given up": next(
+        r"was stopped|patient stop|no longer (?:taken|used)|given up": next(
             (one[8:] for one in medicines if one.startswith("stopped ")), ""
         ),
         r"allerg|must the patient avoid": parts.get("Allergies", [""])[0],
-        r"assessment|diagnosis|impression|does the patient have\?|doctor think|label was": parts.get(
+        r"assessment|diagnosis|impression|does the patient have\?|doctor think|label was|doctor's view": parts.get(
             "Assessment", [""]
         )[0],
         r"should the patient return|return\?|come back|next visit|next look": next(
             (one[10:] for one in plan if one.startswith("return in ")), ""
         ),
-        r"which side|left or right": next((one for one in complaint if one.startswith("on ")), ""),
-        r"how severe|how bad|how strong|severity|what grade": next(
+        r"which side|left or right|what side|^side|the side\.": next(
+            (one for one in complaint if one.startswith("on ")), ""
+        ),
+        r"how severe|how bad|how strong|severity|what grade|does it (?:hurt|bother)": next(
             (one for one in complaint if re.match(r"\d+ out of|mild|moderate|severe|very severe", one)), ""
         ),
-        r"how is it developing|the course|has it changed|better or worse|which way": next(
+        r"how is it developing|the course|has it changed|better or worse|which way|is it changing": next(
             (one for one in complaint if one in lists("common")["courses"]), ""
         ),
-        r"how long has|since when|when did it|the duration|how long ago|since what time": next(
+        r"how long (?:has|is)|how long it has|since when|when did it|the duration|how long ago|since what time": next(
             (re.sub("^for ", "", one) for one in complaint if one.startswith(("for ", "since "))), ""
         ),
     }
@@ -365,16 +380,19 @@ def looked_up(parts: dict[str, list[str]], question: str) -> str:
 def about_a_term(parts: dict[str, list[str]], medicines: list[str], question: str) -> str:
     """The answer to a question that names a medicine, an illness or a measurement; nothing where it names none."""
     forms = {
-        "was": r"dose of (.+?) before|earlier dose of (.+?)\?|strength was (.+?) moved",
+        "was": r"^(.+?), what dose before|^(.+?), what was the old|old dose of (.+?)\.|dose of (.+?) before|earlier dose of (.+?)\?|strength was (.+?) moved",
         "dose": r"dose of (.+?)(?: does the| is given| is noted| is stated|\?|\.)|how much (.+?) (?:does|is)|"
-        r"strength is (.+?) used",
+        r"strength is (.+?) used|^(.+?), (?:what dose|how much)\?|dose is (.+?) (?:taken|given)",
         "often": r"how often is (.+?) taken|patient take (.+?)\?|should (.+?) be taken|frequency of (.+?)\.|"
-        r"many times is (.+?) taken|schedule is (.+?) used",
-        "relative": r"family (?:has|had) (.+?)\?|relative (?:has|had) (.+?)\?|^((?!who).+?) in the family|affected by (.+?)\?",
+        r"many times is (.+?) taken|schedule is (.+?) used|"
+        r"^(.+?), how often|^when is (.+?) taken|times a day is (.+?) taken",
+        "relative": r"family (?:has|had) (.+?)\?|relative (?:has|had) (.+?)\?|^((?!who).+?) in the family|affected by (.+?)\?|"
+        r"noted with (.+?)\?|relative with (.+?)\.",
         "own": r"personally have (.+?)\?|ever have (.+?)\?|themselves have (.+?)\?|^is (.+?) in the patient's|"
-        r"was (.+?) ever the",
+        r"was (.+?) ever the|^(.+?) (?:before|in the past), yes or no|^(?:has|did) the patient (?:had|ever have) (.+?)(?: before)?\?",
         "sign": r"patient have (.+?)\?|^is there (?:any )?(.+?)\?|^any (.+?)\?|^has the patient (.+?)\?|"
-        r"patient report (.+?)\?|^is (.+?) part of",
+        r"patient report (.+?)\?|^is (.+?) part of|"
+        r"^(.+?), yes or no|^(?:was|is) (.+?) (?:reported|present|noted)\?|^do we find (.+?)\?|note tell of (.+?)\?",
     }
     for kind, form in forms.items():
         match = re.search(form, question)

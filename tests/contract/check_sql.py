@@ -31,50 +31,62 @@ AGGREGATES = {
 ALIEN = {exp.Count: r"how many|count", exp.Avg: r"average|mean|avg", exp.Sum: r"summed|sum of|combined|added up"}
 """Words that stand in no question whose query has no such aggregate."""
 UP = (
-    r"ascending|increasing|(lowest|earliest) first|from (lowest|low|earliest|oldest|the first)\b"
-    r"|starting with the (lowest|earliest)"
+    r"ascending|increasing|(lowest|earliest|oldest)( one)? first|from (lowest|low|earliest|oldest|small|the (first|lowest|earliest))\b"
+    r"|starting with the (lowest|earliest)|going up"
 )
 DOWN = (
-    r"descending|decreasing|(highest|latest) first|from (highest|high|latest|newest|the last)\b"
-    r"|starting with the (highest|latest)"
+    r"descending|decreasing|(highest|latest|newest)( one)? first|from (highest|high|latest|newest|large|the (last|highest|latest))\b"
+    r"|starting with the (highest|latest)|going down"
 )
 COMPARED = (
+    (
+        exp.Between,
+        r"(at least|no less than|no lower than) V and (at most|no more than|no higher than) V|C of V to V|from V to V",
+    ),
     (exp.GTE, r"at least|at the least|or more|no less|greater than or equal|or higher"),
     (
         exp.GTE,
         r"no lower|or above|not below|no fewer|not fewer|or later|on or after|(not|no) earlier|from V on(?:ward)?|not before",
     ),
-    (exp.GTE, r"at the earliest|minimum of"),
+    (exp.GTE, r"at the earliest|minimum of|not less|not under|starting (at|from)|or after|any later one"),
     (
         exp.LTE,
         r"at most|at the most|or less|no more|less than or equal|or lower|no higher|or below|not above|not exceed",
     ),
+    (exp.LTE, r"not more than|not over|up to|or before|any earlier one"),
     (exp.LTE, r"or earlier|on or before|(not|no) later|at the latest|not after|not come after|V is the last"),
     (exp.Between, r"between|from V to|range"),
-    (exp.GT, r"greater|above|more than|exceeds|higher|larger|over|beyond|tops|after|later|past|following|in excess"),
-    (exp.LT, r"less|below|lower|smaller|under|short of|before|earlier|prior|ahead of|preceding|fewer"),
-    (exp.NEQ, r"not|other than|anything but|differs|except|different from|unlike|besides"),
-    (exp.Like, r"(starts|begins|starting|beginning|opens) (with|in) V|at the start|first letter"),
+    (
+        exp.GT,
+        r"greater|above|more than|exceeds|higher|larger|over|beyond|tops|after|later|past|following|in excess|bigger|surpasses|more recent|follows",
+    ),
+    (
+        exp.LT,
+        r"less|below|lower|smaller|under|short of|before|earlier|prior|ahead of|preceding|fewer|not reach|beneath|older|precedes",
+    ),
+    (exp.NEQ, r"not|any but|other than|anything but|differs|except|different from|unlike|besides"),
+    (exp.Like, r"(starts|begins|starting|beginning|opens) (with|in) V|at the start|first letter|leading V|V begins"),
     (exp.EQ, ""),
 )
 """Which comparison a clause speaks of: the first line that is found in it; V stands for a value, C for a column."""
-MISSING = r"no C|(?<!not )missing|not known|unknown|without a C|(?<!not )empty|lacking a C|blank|never given"
-PRESENT = r"not missing|not empty|known C|is known|given|have a C|filled|on record"
-NONE = r"no|not|without|lack|never|free of"
+MISSING = r"no C|not given|left out|(?<!not )null|(?<!not )missing|not known|unknown|without a C|(?<!not )empty|lacking a C|blank|never given"
+PRESENT = r"not null|know the C|is set|not missing|not empty|known C|is known|given|have a C|filled|on record"
+NONE = r"no|none|not|without|lack|never|free of"
 EXCEPT = (
     r"but not|(and|but|though|or) never|without those|leave out those|among no|not the C|except those"
-    r"|not found|remove those|strike those"
+    r"|not found|remove those|strike those|that no T|do not\b"
 )
 SHARED = (
-    r"both (among|with|for|groups)|shared by|in common|common to|as well as|also (among|the|found)"
-    r"|too|and again|agree|the same"
+    r"both (among|with|for|groups)|shared by|in common|common to|as well as|also (among|the|found|with)"
+    r"|too|and again|agree|the same|share|that both"
 )
-ONCE = r"different(?! from)|distinct|once|unique|repeats|twice|duplicates"
+ONCE = r"different(?! from)|distinct|once|unique|repeats|twice|duplicates|repeated"
 STARTS = (
-    r"whose|where|(?<!starts )(?<!begins )(?<!opens )(?<!starting )(?<!beginning )with|without|having|lacking|for which"
-    r"|that (?:have|show|carry|do)"
+    r"whose|where|(?<!starts )(?<!begins )(?<!opens )(?<!starting )(?<!beginning )with|without|(?<!not )having|not having|lacking|for which|in which"
+    r"|that (?:have|show|carry|do|list)|marked|filed|dated|of which"
 )
 """What begins a condition."""
+SIGNS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
 HOMONYMS = frozenset(("name",))
 """Column names that are also words of a question's frame."""
 
@@ -199,6 +211,8 @@ class Words:
 
     def __init__(self, tree: exp.Expression, question: str, tables: list[dict[str, Any]]) -> None:
         self.tree, self.marks = tree, []
+        for sign, said in SIGNS.items():
+            question = question.replace(f" {sign} ", f" {said} ")
         self.nouns = {table["name"]: {table["label"], table["synonym"]} for table in tables}
         self.columns = {(t["name"], c["name"]): c for t in tables for c in t["columns"]}
         kinds: dict[str, tuple[str, str]] = {}
