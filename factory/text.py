@@ -15,14 +15,23 @@ QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"")
 NUMBER = re.compile(r"\d[\d.,:/-]*")
 NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]\w*")
 """A capitalised word inside a sentence."""
-ONSETS = "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sm sp st str sw t th tr tw v w wh".split()
-NUCLEI = "a e i o u a e i o u ai ea ee oa oo ou".split()
-CODAS = "ck d ft g l ld ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x".split()
-ENDINGS = "er ing ion al y le age ment ure ic or et".split()
+ONSETS, NUCLEI, CODAS, ENDINGS = map(
+    str.split,
+    (
+        "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sm sp st str sw t th tr tw v w wh",
+        "a e i o u a e i o u ai ea ee oa oo ou",
+        "ck d ft g l ld ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x",
+        "er ing ion al y le age ment ure ic or et",
+    ),
+)
+"""English spelling: how a syllable begins, its vowels, how it is closed, how a word ends."""
 MEANING = frozenset(
-    "both count does doing down each ever four from have here into less list more most much name none once only over same "
-    "seven show some such take tell that them then there they this three time under until very what when where which with "
-    "year your eleven nine zero side left right never does sort".split()
+    re.findall(
+        r"\w+",
+        "both count does doing down each eleven ever four from have here into left less list more most much name never nine "
+        "none once only over right same seven show side some sort such take tell that them then there they this three time "
+        "under until very what when where which with year your zero",
+    )
 )
 """Words that a grammar's sentence may mean something by: no made-up word is one of them."""
 VALUE_WORDS = 6

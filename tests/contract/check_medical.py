@@ -43,22 +43,28 @@ UNITS = r"mg|mcg|kg|cm|percent|units?|puffs?|sachets?|days?|weeks?|months?|years
 VALUE = rf"(?:{SIDE}|a (?:day|week|month|year)|\d+(?:\.\d+)?(?: over \d+)?(?: (?:{UNITS}))?)"
 TAKEN_BACK = (
     r"(?:no|no, sorry|no, wait|sorry|i mean|actually|or rather|hold on|make that|let me correct that|that is wrong|"
-    r"that's not right|no, that was before|or was it, no|scratch that|strike that|no, not that|excuse me|pardon|i was wrong|"
+    r"that's not right|no, that was before|or was it, no|scratch that|strike that|"
+    r"no, not that|excuse me|pardon|i was wrong|"
     r"no, it is|or better|no, better)"
 )
 DENIES = (
-    r"\b(?:do not have|do not get|do not see|do not feel|does not have|did not notice|have not felt|can't find|don't have any|"
-    r"nobody ever found|was never any|never|don't have|haven't had|have no|had no|never had|never any|didn't get|has not had|there is no|there was no|can't see|"
-    r"no|deny|denies|denied|negative for|without|neither|nor|free of|spared|not so for|that isn't true of|not)\b(?! only)"
+    r"\b(?:do not have|do not get|do not see|do not feel|does not have|did not notice|"
+    r"have not felt|can't find|don't have any|"
+    r"nobody ever found|was never any|never|don't have|haven't had|have no|had no|never had|never any|"
+    r"didn't get|has not had|there is no|there was no|can't see|"
+    r"no|deny|denies|denied|negative for|without|neither|nor|free of|spared|"
+    r"not so for|that isn't true of|not)\b(?! only)"
 )
 AFFIRMS = r"\b(?:have|has|had|get|is|there is|yes|reports|but|rather|instead|only|positive for|mention|with)\b"
 DENIED_AFTER = (
     r",? (?:is denied|is absent|was not reported|absent|no\.|but (?:no\.|the(?:re|ir) was none|it never came)|"
-    r"none\b|negative|not present|not found|not seen|not known|never\.|not that|i don't have that|both (?:no|absent)|no,? [a-z ]+ yes\.|and [a-z ]+, (?:both (?:no|absent)|neither)|neither|"
+    r"none\b|negative|not present|not found|not seen|not known|never\.|not that|i don't have that|both (?:no|"
+    r"absent)|no,? [a-z ]+ yes\.|and [a-z ]+, (?:both (?:no|absent)|neither)|neither|"
     r"is not something i have|nothing i ever had|is nothing)"
 )
 STOPPED = (
-    r"stopped|\bquit\b|gave up|give up|no longer|came off|don't take|not any more|off it|until|discontinued|is off|without it|"
+    r"stopped|\bquit\b|gave up|give up|no longer|came off|don't take|not any more|"
+    r"off it|until|discontinued|is off|without it|"
     r"not since|history|is over|\boff\b|done with|not on\b|not taking"
 )
 GONE = rf"(?P<w>(?:[a-z ]+ )?(?:\d+ years old|{VALUE}))"
@@ -346,7 +352,8 @@ def looked_up(parts: dict[str, list[str]], question: str) -> str:
     medicines = [*parts.get("Medication", []), *(one[6:] for one in plan if one.startswith("start "))]
     first = {
         r"how old|the age\.|how many years|^age\b": next(iter(re.findall(r"^\d+", parts.get("Patient", [""])[0])), ""),
-        r"(?:medicine|drug|medication) (?:is started|was started|was prescribed)|new (?:medicine|drug)|begins now|(?:start|begin) to take": next(
+        r"(?:medicine|drug|medication) (?:is started|was started|was prescribed)|"
+        r"new (?:medicine|drug)|begins now|(?:start|begin) to take": next(
             (re.match(r"start ([a-z ]+?)(?= \d|$)", one)[1] for one in plan if one.startswith("start ")), ""
         ),
         r"was stopped|patient stop|no longer (?:taken|used)|given up": next(
@@ -380,16 +387,19 @@ def looked_up(parts: dict[str, list[str]], question: str) -> str:
 def about_a_term(parts: dict[str, list[str]], medicines: list[str], question: str) -> str:
     """The answer to a question that names a medicine, an illness or a measurement; nothing where it names none."""
     forms = {
-        "was": r"^(.+?), what dose before|^(.+?), what was the old|old dose of (.+?)\.|dose of (.+?) before|earlier dose of (.+?)\?|strength was (.+?) moved",
+        "was": r"^(.+?), what dose before|^(.+?), what was the old|old dose of (.+?)\.|dose of (.+?) before|"
+        r"earlier dose of (.+?)\?|strength was (.+?) moved",
         "dose": r"dose of (.+?)(?: does the| is given| is noted| is stated|\?|\.)|how much (.+?) (?:does|is)|"
         r"strength is (.+?) used|^(.+?), (?:what dose|how much)\?|dose is (.+?) (?:taken|given)",
         "often": r"how often is (.+?) taken|patient take (.+?)\?|should (.+?) be taken|frequency of (.+?)\.|"
         r"many times is (.+?) taken|schedule is (.+?) used|"
         r"^(.+?), how often|^when is (.+?) taken|times a day is (.+?) taken",
-        "relative": r"family (?:has|had) (.+?)\?|relative (?:has|had) (.+?)\?|^((?!who).+?) in the family|affected by (.+?)\?|"
+        "relative": r"family (?:has|had) (.+?)\?|relative (?:has|had) (.+?)\?|"
+        r"^((?!who).+?) in the family|affected by (.+?)\?|"
         r"noted with (.+?)\?|relative with (.+?)\.",
         "own": r"personally have (.+?)\?|ever have (.+?)\?|themselves have (.+?)\?|^is (.+?) in the patient's|"
-        r"was (.+?) ever the|^(.+?) (?:before|in the past), yes or no|^(?:has|did) the patient (?:had|ever have) (.+?)(?: before)?\?",
+        r"was (.+?) ever the|^(.+?) (?:before|in the past), yes or no|^(?:has|"
+        r"did) the patient (?:had|ever have) (.+?)(?: before)?\?",
         "sign": r"patient have (.+?)\?|^is there (?:any )?(.+?)\?|^any (.+?)\?|^has the patient (.+?)\?|"
         r"patient report (.+?)\?|^is (.+?) part of|"
         r"^(.+?), yes or no|^(?:was|is) (.+?) (?:reported|present|noted)\?|^do we find (.+?)\?|note tell of (.+?)\?",

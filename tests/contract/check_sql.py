@@ -31,11 +31,13 @@ AGGREGATES = {
 ALIEN = {exp.Count: r"how many|count", exp.Avg: r"average|mean|avg", exp.Sum: r"summed|sum of|combined|added up"}
 """Words that stand in no question whose query has no such aggregate."""
 UP = (
-    r"ascending|increasing|(lowest|earliest|oldest)( one)? first|from (lowest|low|earliest|oldest|small|the (first|lowest|earliest))\b"
+    r"ascending|increasing|(lowest|earliest|oldest)( one)? first|from (lowest|low|"
+    r"earliest|oldest|small|the (first|lowest|earliest))\b"
     r"|starting with the (lowest|earliest)|going up"
 )
 DOWN = (
-    r"descending|decreasing|(highest|latest|newest)( one)? first|from (highest|high|latest|newest|large|the (last|highest|latest))\b"
+    r"descending|decreasing|(highest|latest|newest)( one)? first|from (highest|high|"
+    r"latest|newest|large|the (last|highest|latest))\b"
     r"|starting with the (highest|latest)|going down"
 )
 COMPARED = (
@@ -46,7 +48,8 @@ COMPARED = (
     (exp.GTE, r"at least|at the least|or more|no less|greater than or equal|or higher"),
     (
         exp.GTE,
-        r"no lower|or above|not below|no fewer|not fewer|or later|on or after|(not|no) earlier|from V on(?:ward)?|not before",
+        r"no lower|or above|not below|no fewer|not fewer|or later|on or after|"
+        r"(not|no) earlier|from V on(?:ward)?|not before",
     ),
     (exp.GTE, r"at the earliest|minimum of|not less|not under|starting (at|from)|or after|any later one"),
     (
@@ -58,18 +61,23 @@ COMPARED = (
     (exp.Between, r"between|from V to|range"),
     (
         exp.GT,
-        r"greater|above|more than|exceeds|higher|larger|over|beyond|tops|after|later|past|following|in excess|bigger|surpasses|more recent|follows",
+        r"greater|above|more than|exceeds|higher|larger|over|beyond|tops|after|later|past|"
+        r"following|in excess|bigger|surpasses|more recent|follows",
     ),
     (
         exp.LT,
-        r"less|below|lower|smaller|under|short of|before|earlier|prior|ahead of|preceding|fewer|not reach|beneath|older|precedes",
+        r"less|below|lower|smaller|under|short of|before|earlier|prior|ahead of|"
+        r"preceding|fewer|not reach|beneath|older|precedes",
     ),
     (exp.NEQ, r"not|any but|other than|anything but|differs|except|different from|unlike|besides"),
     (exp.Like, r"(starts|begins|starting|beginning|opens) (with|in) V|at the start|first letter|leading V|V begins"),
     (exp.EQ, ""),
 )
 """Which comparison a clause speaks of: the first line that is found in it; V stands for a value, C for a column."""
-MISSING = r"no C|not given|left out|(?<!not )null|(?<!not )missing|not known|unknown|without a C|(?<!not )empty|lacking a C|blank|never given"
+MISSING = (
+    r"no C|not given|left out|(?<!not )null|(?<!not )missing|not known|unknown|"
+    r"without a C|(?<!not )empty|lacking a C|blank|never given"
+)
 PRESENT = r"not null|know the C|is set|not missing|not empty|known C|is known|given|have a C|filled|on record"
 NONE = r"no|none|not|without|lack|never|free of"
 EXCEPT = (
@@ -82,7 +90,8 @@ SHARED = (
 )
 ONCE = r"different(?! from)|distinct|once|unique|repeats|twice|duplicates|repeated"
 STARTS = (
-    r"whose|where|(?<!starts )(?<!begins )(?<!opens )(?<!starting )(?<!beginning )with|without|(?<!not )having|not having|lacking|for which|in which"
+    r"whose|where|(?<!starts )(?<!begins )(?<!opens )(?<!starting )(?<!beginning )with|without|"
+    r"(?<!not )having|not having|lacking|for which|in which"
     r"|that (?:have|show|carry|do|list)|marked|filed|dated|of which"
 )
 """What begins a condition."""
