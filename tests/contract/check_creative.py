@@ -83,7 +83,7 @@ SENTENCES = {
     "required": REQUIRED,
     "forbidden": FORBIDDEN,
 }
-CROSSED = r"alternat|in turns|with three|line three|the third(?! person)|third l|every other|crossed|leap|Skip a|second line r"
+CROSSED = r"alternat|in turns|with three|line three|the third(?! person)|third l|every other|crossed|\bleap|Skip a|second line r"
 NOW = r"\b(?:is|am|are|has|does|can|cannot|wants|hopes|says|goes|comes|finds)\b"
 THEN = r"\b(?:was|were|had|did|could|wanted|hoped|said|went|came|found)\b"
 
@@ -168,7 +168,7 @@ def voices(prompt: str, plain: str, letter: bool) -> Iterator[str]:
     first = re.search(FIRST, prompt, re.MULTILINE)
     if not third and not first:
         yield "the prompt tells no person"
-    mine = bool(re.search(r"\b(?:I|me|my)\b", plain))
+    mine = bool(re.search(r"\b(?:I|me|[Mm]y)\b", plain))
     if mine == bool(third):
         yield "the other person"
     past, present = (bool(re.search(form, prompt, re.MULTILINE)) for form in (PAST, PRESENT))

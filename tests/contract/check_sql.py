@@ -82,21 +82,21 @@ PRESENT = r"not null|know the C|is set|not missing|not empty|known C|is known|gi
 NONE = r"no|none|not|without|lack|never|free of"
 EXCEPT = (
     r"but not|(and|but|though|or) never|without those|leave out those|among no|not the C|except those"
-    r"|not found|remove those|strike those|that no T|do not\b"
+    r"|not found|remove those|strike those|that no T|T do not\b"
 )
 SHARED = (
     r"both (among|with|for|groups)|shared by|in common|common to|as well as|also (among|the|found|with)"
-    r"|too|and again|agree|the same|share|that both"
+    r"|too|and again|agree|the same(?! as)|share|that both"
 )
 ONCE = r"different(?! from)|distinct|once|unique|repeats|twice|duplicates|repeated"
 STARTS = (
     r"whose|where|(?<!starts )(?<!begins )(?<!opens )(?<!starting )(?<!beginning )with|without|"
     r"(?<!not )having|not having|lacking|for which|in which"
-    r"|that (?:have|show|carry|do|list)|marked|filed|dated|of which"
+    r"|that (?:have|show|carry|do|list|come)|marked|filed|dated|of which"
 )
 """What begins a condition."""
 SIGNS = {">=": "at least", "<=": "at most", ">": "above", "<": "below"}
-HOMONYMS = frozenset(("name",))
+HOMONYMS = frozenset(("name", "year", "going"))
 """Column names that are also words of a question's frame."""
 
 
