@@ -8,6 +8,7 @@ from typing import Any
 
 from factory.config import Config
 from factory.errors import Mistake
+from factory.outside.collect import collect
 from factory.records import KEPT, Example
 from factory.rows import read_jsonl, write_jsonl
 from factory.specialist import Inapplicable, Specialist, find
@@ -31,6 +32,8 @@ def draw_exam(asked: Config, events: Events) -> tuple[Path, int]:
     task = find(asked.specialist.name)
     if task.exam.exists():
         raise Mistake(str(task.exam), "this exam is frozen: results hang on it", "move it away first if you mean it")
+    if asked.source.kind != "drawn":
+        return given_exam(task, asked, events)
     settings = task.typed(asked.specialist.settings)
     by_hand = hand_rows(task)
     share = ROWS // max(1, len(cells(task, asked, settings)))
@@ -52,6 +55,22 @@ def draw_exam(asked: Config, events: Events) -> tuple[Path, int]:
             break
     write_jsonl(task.exam, ({**vars(row), "split": "exam"} for row in [*rows, *by_hand]))
     return task.exam, len(rows) + len(by_hand)
+
+
+def given_exam(task: Specialist, asked: Config, events: Events) -> tuple[Path, int]:
+    """Writes the rows of `source.exam`, each admitted by the score."""
+    if asked.source.exam is None:
+        raise Mistake("source.exam=null", "no rows to be proven on", "name a file, or a split of the data set")
+    found = collect(task.name, asked.source, "exam", events)
+    for row in found.examples:
+        if (verdict := admit(task, row)) != KEPT:
+            where = f"{asked.source.exam}, row {row.provenance['row']}"
+            raise Mistake(where, verdict.reason, "mend the row, or choose another source.score")
+    for place, why in found.malformed:
+        events(f"left out: {place}: {why}")
+    task.exam.parent.mkdir(parents=True, exist_ok=True)
+    write_jsonl(task.exam, ({**vars(row), "split": "exam"} for row in found.examples))
+    return task.exam, len(found.examples)
 
 
 def cell(row: Example) -> tuple[str | None, str | None]:

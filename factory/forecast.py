@@ -37,7 +37,7 @@ def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
             step.made.stage,
             step.made.folder,
             step.made.complete,
-            f"{rows_of(asked, step.made.stage):,}",
+            f"{rows:,}" if (rows := rows_of(asked, step.made.stage)) else "-",
             tokens_of(asked, step, steps),
             memory_of(asked, step.made.stage),
             time_of(asked, step),
@@ -46,8 +46,8 @@ def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
     ]
 
 
-def rows_of(asked: Config, stage: str) -> int:
-    """The rows a stage works on: what it is asked for, or for training the rows it reads."""
+def rows_of(asked: Config, stage: str) -> int | None:
+    """The rows a stage works on: what it is asked for (none: all there are), or for training the rows it reads."""
     if stage in TRAININGS:
         return asked.train.steps * asked.train.batch_size * asked.train.gradient_accumulation
     if stage in ("report", "comparison"):

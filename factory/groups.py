@@ -5,6 +5,7 @@ No field has a default: `conf/` is the one place where a value lives.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -80,10 +81,50 @@ class Teacher(Group):
     kind: Literal["grammar"]  #: the specialist's own grammar
 
 
-class Generate(Group):
-    """How many examples are drawn."""
+class GenericScore(Group):
+    """How an answer is held against the given one, where no specialist's own verifier knows better."""
 
-    rows: PositiveInt  #: accepted examples asked for
+    kind: Literal["exact", "label", "rouge", "json", "regex"]  #: what counts
+    pattern: Text | None  #: regex: what its first group (or all of it) finds last in both must be the same
+
+    @model_validator(mode="after")
+    def _pattern_is_one(self) -> GenericScore:
+        if (self.kind == "regex") != bool(self.pattern):
+            raise ValueError(f"kind={self.kind} {'needs a' if self.kind == 'regex' else 'has no'} pattern")
+        try:
+            re.compile(self.pattern or "")
+        except re.error as error:
+            raise ValueError(f"pattern {self.pattern}: {error}") from None
+        return self
+
+
+class Source(Group):
+    """Where examples come from: drawn by the specialist, or rows that somebody has."""
+
+    kind: Literal["drawn", "file", "hub"]  #: the specialist itself, a file, a data set of the hub
+    dataset: Text | None  #: hub: its id
+    revision: Text | None  #: hub: commit or tag
+    train: Text | None  #: file: path; hub: name of the split
+    exam: Text | None  #: the same of the rows to be proven on
+    prompt: Text | None  #: template of the prompt, columns in braces; null: as the rows' own shape has it
+    answer: Text | None  #: the same of the answer
+    family: Text | None  #: column that never straddles a split; null: clusters of near-duplicate prompts
+    similar: OpenFraction  #: share of runs of three words from which two prompts are one cluster
+    malformed: Literal["stop", "drop"]  #: end at the first row that cannot be read, or leave it out on record
+    max_line: PositiveInt  #: bytes; a longer line is malformed
+    score: GenericScore  #: how answers are held against the given ones
+
+    @model_validator(mode="after")
+    def _templates_are_two(self) -> Source:
+        if bool(self.prompt) != bool(self.answer):
+            raise ValueError(f"{'answer' if self.prompt else 'prompt'} is missing: write both templates, or none")
+        return self
+
+
+class Generate(Group):
+    """How many examples are made."""
+
+    rows: PositiveInt | None  #: accepted examples asked for; null: all that a file has
     candidates_per_row: Annotated[float, Field(ge=1)]  #: budget: at most rows x this many candidates
     shard: PositiveInt  #: candidates per unit of work
 
@@ -350,6 +391,7 @@ class Config(Group):
 
     seed: NonNegativeInt  #: of every random stream
     base: Base
+    source: Source
     teacher: Teacher
     generate: Generate
     filter: Annotated[FilterTable, WrapValidator(_in_order_given)]  #: name -> settings; order matters

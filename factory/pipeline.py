@@ -9,6 +9,7 @@ from typing import Any
 
 from factory import models, specialist, store
 from factory.config import Config, of_specialist
+from factory.config import Source as Asked
 from factory.errors import Mistake
 from factory.made_with import made_with
 from factory.stages.compare import compare
@@ -68,6 +69,8 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
     given: dict[str, Any] = {
         "seed": config.seed,
         "specialist": config.specialist,
+        "source": config.source,
+        "rows": rows(config.source),
         "teacher": config.teacher,
         "generate": config.generate,
         "filter": config.filter,
@@ -129,9 +132,23 @@ def exam(task: specialist.Specialist) -> Source:
     """The specialist's frozen exam, by content."""
     if not task.exam.exists():
         raise Mistake(
-            str(task.exam), "the specialist has no exam", "write one Example a line: nothing is proven without it"
+            str(task.exam),
+            "the specialist has no exam",
+            f"nothing is proven without it: factory exam specialist={task.name}",
         )
     return Source(task.exam, store.sha256(task.exam))
+
+
+def rows(source: Asked) -> Source | None:
+    """The rows that somebody has, by content; those of the hub by their commit. None where the specialist draws its own."""
+    if source.kind == "drawn":
+        return None
+    if source.kind == "hub":
+        return Source(str(source.dataset), store.digest([source.dataset, source.revision, source.train]))
+    path = Path(str(source.train)).expanduser()
+    if not path.is_file():
+        raise Mistake(f"source.train={source.train}", "no such file", "write it as a path from here")
+    return Source(path, store.sha256(path))
 
 
 def lists(task: specialist.Specialist) -> Source:

@@ -347,7 +347,7 @@ license: {asked.base.licence.lower()}
 
 # {asked.specialist.name} on {asked.base.name}
 {f"{chr(10)}{report['notice']}{chr(10)}" if report["notice"] else ""}
-A LoRA adapter of rank {asked.train.lora.rank}, trained by QLoRA on {asked.generate.rows} synthetic examples asked for.
+A LoRA adapter of rank {asked.train.lora.rank}, trained by QLoRA on {of_what(asked)}.
 
 Exam: {report["rows"]} rows of {report["families"]} families that are in no training data. Base {report["base"]["value"]:.1%},
 adapter {report["adapter"]["value"]:.1%}, difference {between["value"]:+.1%}
@@ -355,6 +355,13 @@ adapter {report["adapter"]["value"]:.1%}, difference {between["value"]:+.1%}
 
 `contract.json` names the base's weights, tokenizer and quantisation by digest; on anything else these figures mean nothing.
 """
+
+
+def of_what(asked: config.Config) -> str:
+    """What the training rows were."""
+    if asked.source.kind == "drawn":
+        return f"{asked.generate.rows} synthetic examples asked for"
+    return f"rows of {asked.source.dataset or Path(str(asked.source.train)).name}"
 
 
 def gate(ours: MlflowClient, planned: Mapping[str, Made], settings: config.Registry) -> Verdict:

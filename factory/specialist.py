@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from factory.config import data_dir
+from factory.config import data_dir, groups
 from factory.errors import ConfigMistake, DataMistake, closest
 from factory.records import Example, Rendered, Score, stream_id
 
@@ -145,8 +145,9 @@ def data_folder(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """All specialists that can be found: the user's own and the factory's."""
-    return sorted({folder.parent.name for root in (Path("specialists"), OWN) for folder in root.glob("*/__init__.py")})
+    """All specialists that can be found: the user's own, the factory's, and those that are only a conf file."""
+    folders = {folder.parent.name for root in (Path("specialists"), OWN) for folder in root.glob("*/__init__.py")}
+    return sorted({*folders, *groups().get("specialist", ())})
 
 
 def find(name: str) -> Specialist:
@@ -154,6 +155,8 @@ def find(name: str) -> Specialist:
     for root in (Path("specialists").resolve(), OWN):
         if (root / name / "__init__.py").is_file():
             return typed(name, root / name, load(name, root))
+    if name in groups().get("specialist", ()):
+        return typed(name, Path("specialists") / name, importlib.import_module("factory.outside"))
     raise ConfigMistake(f"specialist={name}", "no such specialist", closest(name, names()))
 
 

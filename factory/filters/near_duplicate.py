@@ -65,6 +65,25 @@ def check(
     return {examples[row].id: Verdict.drop("nearly said before", round(gone[row], 4)) for row in sorted(gone)}
 
 
+def clusters(texts: Sequence[str], threshold: float, say: Say, permutations: int = 128) -> list[int]:
+    """For every text the first of its cluster: texts are one where a chain of pairs reaches the threshold."""
+    if not texts:
+        return []
+    grams, starts = shingles(texts)
+    head = firsts(grams, starts).tolist()
+
+    def find(row: int) -> int:
+        while head[row] != row:
+            head[row] = row = head[head[row]]
+        return row
+
+    for pairs in similar(grams, starts, threshold, permutations, say):
+        for one, two in pairs[:, :2].astype(int).tolist():
+            low, high = sorted((find(one), find(two)))
+            head[high] = low
+    return [find(row) for row in range(len(texts))]
+
+
 def firsts(grams: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """For every row the first one that has the same grams: copies need no pairing."""
     seen: dict[bytes, int] = {}

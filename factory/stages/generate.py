@@ -15,10 +15,12 @@ from threading import Thread
 from typing import Any
 
 from factory import config
-from factory.errors import DataMistake
+from factory.errors import ConfigMistake, DataMistake
+from factory.outside.collect import collect
 from factory.records import KEPT, Example, Verdict
 from factory.rows import read_jsonl, write_examples, write_jsonl
 from factory.specialist import Inapplicable, Specialist, find
+from factory.stages.sitting import chosen
 from factory.store import Events, Source
 
 Shard = list[tuple[int, Verdict, Example | None]]
@@ -26,6 +28,8 @@ Shard = list[tuple[int, Verdict, Example | None]]
 
 def generate(
     specialist: config.Specialist,
+    source: config.Source,
+    rows: Source | None,
     lists: Source,
     teacher: config.Teacher,
     generate: config.Generate,
@@ -35,44 +39,88 @@ def generate(
     runtime: config.Runtime,
     events: Events,
 ) -> dict[str, Any]:
-    """Writes `examples.parquet` and `refused.json`; `lists` are the files the specialist itself draws from.
+    """Writes `examples.parquet` and `refused.json`; `lists` are the files the specialist draws from, `rows` those of a user.
+
+    Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
+    """
+    task, fates = find(specialist.name), Counter[str]()
+    if source.kind == "drawn":
+        ask = {"teacher": teacher.kind, "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
+        kept = drawn(task, ask, generate, out / "work", runtime.workers, fates, events)
+    else:
+        kept = given(task, source, generate.rows, seed, fates, events)
+    write_examples(out / "examples.parquet", kept)
+    refused = dict(sorted(fates.items()))
+    (out / "refused.json").write_text(json.dumps(refused, indent=1))
+    return {
+        "candidates": len(kept) + sum(refused.values()),
+        "rows": len(kept),
+        "refused": sum(refused.values()),
+        "refused_by": refused,
+    }
+
+
+def drawn(
+    task: Specialist,
+    ask: dict[str, Any],
+    generate: config.Generate,
+    work: Path,
+    workers: int,
+    fates: Counter[str],
+    events: Events,
+) -> list[Example]:
+    """As many rows as asked for, drawn and verified.
 
     Candidates are numbered random streams; they are verified in shards, in parallel, and the rows are the first `rows`
     accepted numbers, so that neither the workers nor the order of arrival changes what is made. Every refusal up to
     the last row is counted. DataMistake where the budget of candidates ends first.
     """
-    task = find(specialist.name)
-    settings = task.typed(specialist.settings)
+    if generate.rows is None:
+        raise ConfigMistake("generate.rows=null", "a grammar has no end", "say how many rows")
     budget = math.ceil(generate.rows * generate.candidates_per_row)
     kept: list[Example] = []
-    fates: Counter[str] = Counter()
-    ask = {"teacher": teacher.kind, "settings": settings.model_dump(), "seed": seed}
-    for shard in shards(task.name, ask, budget, generate.shard, out / "work", runtime.workers):
+    for shard in shards(task.name, ask, budget, generate.shard, work, workers):
         for _, verdict, example in shard:
             if len(kept) == generate.rows:
                 break
-            fates[verdict.reason if verdict.fate != "kept" else "kept"] += 1
-            if example is not None:
+            if example is None:
+                fates[verdict.reason] += 1
+            else:
                 kept.append(example)
         events("examples", done=len(kept), total=generate.rows)
         if len(kept) == generate.rows:
-            break
-    if len(kept) < generate.rows:
+            return kept
+    worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))
+    raise DataMistake(
+        "generate",
+        f"{len(kept) + sum(fates.values())} candidates gave {len(kept)} of {generate.rows} rows ({worst})",
+        "raise generate.candidates_per_row or ask for fewer rows",
+    )
+
+
+def given(
+    task: Specialist, source: config.Source, most: int | None, seed: int, fates: Counter[str], events: Events
+) -> list[Example]:
+    """The rows of a file or a data set that its own score accepts; of more than `most`, those that their ids choose."""
+    found = collect(task.name, source, "train", events)
+    for place, why in found.malformed:
+        fates[f"malformed: {why}"] += 1
+        events(f"left out: {place}: {why}")
+    kept = []
+    for example in found.examples:
+        if (verdict := admit(task, example)) == KEPT:
+            kept.append(example)
+        else:
+            fates[verdict.reason] += 1
+    asked = {row.id for row in chosen(kept, most, seed)}
+    if len(asked) < len(kept):
+        fates[f"more than generate.rows={most}"] = len(kept) - len(asked)
+    if not asked:
         worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))
         raise DataMistake(
-            "generate",
-            f"{sum(fates.values())} candidates gave {len(kept)} of {generate.rows} rows ({worst})",
-            "raise generate.candidates_per_row or ask for fewer rows",
+            str(source.train), f"none of {len(found.examples)} rows is accepted ({worst})", "look at source.score"
         )
-    write_examples(out / "examples.parquet", kept)
-    refused = {reason: count for reason, count in sorted(fates.items()) if reason != "kept"}
-    (out / "refused.json").write_text(json.dumps(refused, indent=1))
-    return {
-        "candidates": sum(fates.values()),
-        "rows": len(kept),
-        "refused": sum(refused.values()),
-        "refused_by": refused,
-    }
+    return [row for row in kept if row.id in asked]
 
 
 def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, workers: int) -> Iterator[Shard]:

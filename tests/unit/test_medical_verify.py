@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from factory.records import Score
+from factory.rouge import common_places, rouge_l_sum, words
 from factory.specialists.medical import describe
 from factory.specialists.medical.mutants import corrupt
 from factory.specialists.medical.note import Fact, note, read_note, read_summary, summary
 from factory.specialists.medical.questions import ABSENT, questions
-from factory.specialists.medical.rouge import common_places, rouge_l_sum, words
 from factory.specialists.medical.state import (
     Complaint,
     Encounter,

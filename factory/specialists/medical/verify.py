@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from factory.records import Score
+from factory.rouge import rouge_l_sum
 from factory.specialists.medical.note import Fact, note, read_note, read_summary, summary
-from factory.specialists.medical.rouge import rouge_l_sum
 from factory.specialists.medical.state import State
 
 Read = Callable[[str], tuple[list[Fact], list[str]]]
