@@ -33,6 +33,8 @@ def commands(text: str) -> Iterator[tuple[str, ...]]:
 
 
 SHOWN = sorted(set(commands(README)))
+CONFS = dict(re.findall(r"`(conf/specialist/\w+\.yaml)`[^`]*:\n\n```yaml\n(.*?)```", README, re.DOTALL))
+"""The conf files that it shows whole."""
 NEW = [words for words in SHOWN if words[0] == "new"]
 
 
@@ -45,6 +47,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.syspath_prepend(place)
         for words in NEW:
             assert cli.main(words) == 0
+        for name, conf in CONFS.items():
+            (place / name).write_text(conf)
         yield
     for name in [name for name in sys.modules if name.split(".")[0] == "specialists"]:
         del sys.modules[name]
@@ -66,7 +70,7 @@ def understood(folder: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands_are_found() -> None:
     text = '    factory run a=1  # why\n    .venv/bin/factory ask "two\n    - lines" b=2\n\nor `factory plan c=3`, not factory d'
     assert list(commands(text)) == [("run", "a=1"), ("ask", "two\n    - lines", "b=2"), ("plan", "c=3")]
-    assert len(SHOWN) > 10 and NEW
+    assert len(SHOWN) > 10 and NEW and CONFS
 
 
 @pytest.mark.usefixtures("understood")
@@ -89,7 +93,7 @@ def test_every_make_target_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:factory|conf|data|docs|tests|notebooks)/[\w./-]*)`", README)))
+    "path", sorted({*re.findall(r"`((?:factory|conf|data|docs|tests|notebooks)/[\w./-]*)`", README)} - set(CONFS))
 )
 def test_every_path_exists(path: str) -> None:
     assert (ROOT / path).exists()
