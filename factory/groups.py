@@ -129,30 +129,48 @@ class Generate(Group):
     shard: PositiveInt  #: candidates per unit of work
 
 
-class Length(Group):
+class Check(Group):
+    """What every filter has."""
+
+    budget: Fraction  #: share of the rows it is given that it may drop; more stops the run
+
+
+class Length(Check):
     """Drops what is too long to read."""
 
     max_characters: PositiveInt  #: prompt and answer together, characters
 
 
-class ExactDuplicate(Group):
-    """Drops the second of two equal rows; has no settings."""
+class BrokenText(Check):
+    """Drops what no person wrote: wrong encodings, control characters, circles."""
+
+    circles: PositiveInt  #: times in a row that one run of words may be said
 
 
-class Balance(Group):
+class PrivateData(Check):
+    """Drops rows that hold a secret or somebody's address."""
+
+    kinds: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]  #: what is looked for
+
+
+class ExactDuplicate(Check):
+    """Drops the second of two equal rows."""
+
+
+class Balance(Check):
     """Keeps one kind of row from crowding out the others."""
 
     cap: PositiveInt  #: rows kept per balance key of the specialist
 
 
-class NearDuplicate(Group):
+class NearDuplicate(Check):
     """Drops rows that nearly repeat an earlier one (MinHash, Broder 1997)."""
 
     threshold: OpenFraction  #: estimated Jaccard similarity from which a row is dropped
     permutations: Annotated[int, Field(ge=16)]  #: hashes per row; the error is about 1 / sqrt(this)
 
 
-class Contamination(Group):
+class Contamination(Check):
     """Drops rows that overlap with the exam."""
 
     ngram: PositiveInt  #: words per n-gram
@@ -171,6 +189,8 @@ class FilterTable(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     length: NotRequired[Length]
+    broken_text: NotRequired[BrokenText]
+    private_data: NotRequired[PrivateData]
     exact_duplicate: NotRequired[ExactDuplicate]
     balance: NotRequired[Balance]
     near_duplicate: NotRequired[NearDuplicate]

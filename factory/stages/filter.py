@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, even
         if name == "split":
             continue
         verdicts = filters.find(name)(kept, settings, asked, events)
+        within(name, settings.budget, verdicts, len(kept))
         dropped += [(row, name, verdicts[row.id]) for row in kept if row.id in verdicts]
         kept = [row for row in kept if row.id not in verdicts]
         events(f"{name}: {len(verdicts)} dropped")
@@ -35,6 +37,17 @@ def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, even
     write_examples(out / "kept.parquet", kept)
     write_examples(out / "dropped.parquet", [row for row, _, _ in dropped], [entry(name, v) for _, name, v in dropped])
     return counts(rows, kept, [(name, verdict) for _, name, verdict in dropped])
+
+
+def within(name: str, budget: float, verdicts: Mapping[str, Verdict], rows: int) -> None:
+    """DataMistake where a filter drops a larger share than its budget: the fault is in the source then, not in the rows."""
+    if len(verdicts) > budget * rows:
+        (reason, count), *_ = Counter(verdict.reason for verdict in verdicts.values()).most_common(1)
+        raise DataMistake(
+            f"filter.{name}.budget={budget:g}",
+            f"{len(verdicts)} of {rows} rows would be dropped ({len(verdicts) / rows:.0%}), {count} of them: {reason}",
+            f"mend what makes such rows, or raise the budget: filter.{name}.budget=1",
+        )
 
 
 def split(rows: list[Example], dev_share: float) -> list[Example]:

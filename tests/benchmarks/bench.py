@@ -91,7 +91,7 @@ def main() -> None:
             lambda: fresh(plain, "adapter", root),
         )
         rows = read_examples(make(small, "examples", root).file("examples.parquet"))
-        near, exact = config.NearDuplicate(threshold=0.9, permutations=128), config.ExactDuplicate()
+        near, exact = config.NearDuplicate(threshold=0.9, permutations=128, budget=1), config.ExactDuplicate(budget=1)
         ratio(
             "near-duplicate filter",
             lambda: near_duplicate.check(rows, near, []),
