@@ -1,6 +1,7 @@
 """Drops rows that the exam has seen: one of its families, or too much of one of its texts.
 
-What it cannot see: a paraphrase shares no n-gram with its original. That is why families, not rows, are held out.
+Case and punctuation do not count. What it cannot see: a paraphrase, or the same row under other names, shares too few
+n-grams with its original. That is why families, not rows, are held out (docs/decisions/filters.md has the figures).
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 
 from factory.config import Contamination
 from factory.filters import Say
-from factory.filters.exact_duplicate import normalised
 from factory.records import Example, Verdict
+from factory.text import words
 
 
 def check(
@@ -34,8 +35,8 @@ def check(
 
 def ngrams(example: Example, size: int) -> set[str]:
     """The word n-grams of prompt and answer; a shorter text is one gram."""
-    words = normalised(f"{example.prompt}\n{example.answer}").split()
-    return {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))}
+    said = words(f"{example.prompt}\n{example.answer}")
+    return {" ".join(said[i : i + size]) for i in range(max(1, len(said) - size + 1))}
 
 
 def overlap(grams: set[str], holders: dict[str, list[int]]) -> float:

@@ -94,9 +94,9 @@ def main() -> None:
         near, exact = config.NearDuplicate(threshold=0.9, permutations=128, budget=1), config.ExactDuplicate(budget=1)
         ratio(
             "near-duplicate filter",
-            lambda: near_duplicate.check(rows, near, []),
+            lambda: near_duplicate.check(rows, near, [], quiet),
             "exact-duplicate filter (the floor: one hash a row)",
-            lambda: exact_duplicate.check(rows, exact, []),
+            lambda: exact_duplicate.check(rows, exact, [], quiet),
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import string
 from collections import Counter
 from collections.abc import Sequence
@@ -27,8 +29,10 @@ from factory.config import (
 from factory.errors import DataMistake
 from factory.filters import near_duplicate, private_data
 from factory.records import Example, Verdict
-from factory.rows import read_jsonl
+from factory.rows import read_exam, read_jsonl
+from factory.specialist import Inapplicable, find
 from factory.stages.filter import split, within
+from factory.text import random_word
 
 NUMBERS = [
     "zero",
@@ -376,3 +380,38 @@ def test_a_filter_past_its_budget_stops_the_run_and_says_why() -> None:
     ):
         within("near_duplicate", 0.4, verdicts, 100)
     within("near_duplicate", 0.0, {}, 0)
+
+
+def disguised(kind: str, text: str, rng: Random) -> str:
+    """A text in another case, with other punctuation, or with one word in twenty or ten changed."""
+    if kind == "another case":
+        return "".join(rng.choice((one.upper(), one.lower())) for one in text)
+    if kind == "other punctuation":
+        return re.sub(r"[?.,;:!]", lambda _: rng.choice(["", "!", ";", " .", "..."]), text).replace(" ", "  ")
+    parts = text.split(" ")
+    changes = {"verbatim": 0, "1 in 20": max(1, len(parts) // 20), "1 in 10": max(1, len(parts) // 10)}[kind]
+    for _ in range(changes):
+        parts[rng.randrange(len(parts))] = random_word(rng)
+    return " ".join(parts)
+
+
+@pytest.mark.parametrize("name", ["sql", "medical", "creative"])
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [("verbatim", 1.0), ("another case", 1.0), ("other punctuation", 1.0), ("1 in 20", 1.0), ("1 in 10", 0.95)],
+)
+def test_an_exam_row_in_disguise_is_found(name: str, kind: str, least: float) -> None:
+    exam, rng, settings = read_exam(find(name).exam), Random(1), load([]).filter["contamination"]
+    rows = [row(one.id, disguised(kind, one.prompt, rng), one.answer, family="elsewhere") for one in exam]
+    assert len(dropped("contamination", settings, rows, exam)) >= least * len(exam)
+
+
+@pytest.mark.parametrize("name", ["sql", "medical", "creative"])
+def test_training_rows_are_far_from_the_exam(name: str) -> None:
+    task, settings = find(name), load([f"specialist={name}"])
+    typed, rows = task.typed(settings.specialist.settings), []
+    for index in range(150):
+        with contextlib.suppress(Inapplicable):
+            rows.append(task.example(index, 0, typed, "train"))
+    strict = settings.filter["contamination"].model_copy(update={"threshold": 0.35})
+    assert len(rows) > 100 and dropped("contamination", strict, rows, read_exam(task.exam)) == {}
