@@ -179,10 +179,12 @@ def several(overrides: list[str]) -> dict[str, config.Config]:
 def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What would be made and what is found, of one specialist or several."""
     from factory import pipeline
-    from factory.forecast import forecast
+    from factory.forecast import forecast, teaching
 
     for asked in several(overrides).values():
         Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
+        if asked.teacher.kind == "endpoint":
+            plain(f"{teaching(asked)}\n")
     return 0
 
 

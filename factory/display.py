@@ -225,13 +225,23 @@ def columns(*names: str) -> Table:
     return table
 
 
+def taught(costs: dict[str, Any] | None) -> list[str]:
+    """What a teacher was asked and paid, as a line; none where there was none."""
+    if not costs:
+        return []
+    failed = {why.removeprefix("failed tries: "): n for why, n in costs.items() if why.startswith("failed tries: ")}
+    tries = f", {sum(failed.values())} of them failed: {ranked(failed)}" if failed else ""
+    used = f"{costs['tokens in']:,} tokens in, {costs['tokens out']:,} out, {costs['money']:.2f} paid"
+    return [f"teacher: {costs['calls']} calls, {costs['found']} found stored; {used}{tries}"]
+
+
 def told(made: Made) -> list[str]:
     """A product's counts as the lines a person reads."""
     c = made.manifest["counts"]
     match made.stage:
         case "examples":
             rows = f"{c['rows']} rows of {c['candidates']} candidates"
-            return [f"{rows}, {c['refused']} refused: {ranked(c['refused_by'])}"]
+            return [f"{rows}, {c['refused']} refused: {ranked(c['refused_by'])}", *taught(c.get("teacher"))]
         case "kept":
             kept = f"{c['kept']} kept ({c['train']} train, {c['dev']} dev, {c['families']} families)"
             return [f"{kept}, {c['dropped']} dropped: {ranked(c['dropped_by'])}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
 NF4_BYTES = 0.516
 """Bytes per weight in NF4 with double quantisation (4.127 bits: Dettmers et al. 2023, section 3)."""
 
+SAMPLE = 40
+"""Rows drawn to estimate what a teacher reads."""
 TRAININGS = ("adapter", "random", "full")
 
 
@@ -91,8 +94,8 @@ def time_of(asked: Config, step: Step) -> str:
     )
     if not done:
         return "-"
-    worked = rows_made(done[-1])
-    return f"about {done[-1].facts['seconds'] * rows_of(asked, step.made.stage) / worked:.0f} s"
+    rows = rows_of(asked, step.made.stage)
+    return f"about {done[-1].facts['seconds'] * rows / rows_made(done[-1]):.0f} s" if rows else "-"
 
 
 def rows_made(made: Made) -> int:
@@ -102,3 +105,25 @@ def rows_made(made: Made) -> int:
         train = manifest["asked"]["train"]
         return train["steps"] * train["batch_size"] * train["gradient_accumulation"]
     return max(1, manifest["counts"]["rows"])
+
+
+def teaching(asked: Config) -> str:
+    """What a teacher's server may be asked for and paid, from a few rows of the grammar; nothing where there is none."""
+    from factory.specialist import Inapplicable, find
+    from factory.teachers.endpoint import BYTES_PER_TOKEN, price
+    from factory.teachers.paraphrase import template
+
+    task, rows, sizes = find(asked.specialist.name), asked.generate.rows, []
+    if asked.teacher.kind != "endpoint" or asked.source.kind != "drawn" or rows is None:
+        return ""
+    frame, settings = len(template(task)), task.typed(asked.specialist.settings)
+    for index in range(SAMPLE):
+        with suppress(Inapplicable):
+            sizes.append(frame + len(task.telling(task.example(index, asked.seed, settings, "train").prompt)))
+    read = round(rows * sum(sizes) / len(sizes) / BYTES_PER_TOKEN)
+    written, cost = rows * asked.teacher.max_tokens, price(asked.teacher, asked.runtime.calls)
+    money = (read * cost.input + written * cost.output) / 1e6
+    return (
+        f"teacher: {rows:,} calls or more (a row that is refused is replaced), about {read:,} tokens in, "
+        f"at most {written:,} out, at most {money:.2f} in all"
+    )

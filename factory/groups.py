@@ -78,7 +78,41 @@ class Base(Group):
 class Teacher(Group):
     """Who writes the examples."""
 
-    kind: Literal["grammar"]  #: the specialist's own grammar
+    kind: Literal["grammar", "endpoint"]  #: the specialist's own grammar, or a server beside it
+    recipe: Literal["paraphrase"] | None  #: what a teacher is asked for: a grammar row's prompt in other words
+    url: Text | None  #: of an OpenAI-compatible server, up to /v1
+    model: Text | None  #: its name there, and in the price table
+    key_env: Text | None  #: environment variable that holds the key; null: none is sent
+    temperature: NonNegativeFloat  #: of sampling; each row has its own seed
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    max_tokens: PositiveInt  #: per answer; one that is cut off is a failure
+
+    @model_validator(mode="after")
+    def _endpoint_is_whole(self) -> Teacher:
+        if self.kind == "endpoint" and not (self.url and self.model and self.recipe):
+            raise ValueError("kind=endpoint needs url, model and recipe")
+        return self
+
+
+class Price(Group):
+    """What a model costs."""
+
+    input: NonNegativeFloat  #: per million tokens
+    output: NonNegativeFloat  #: per million tokens
+
+
+class Calls(Group):
+    """How a teacher's server is called."""
+
+    at_once: PositiveInt  #: calls out at once, at most; fewer where the server says it is too fast
+    requests_per_minute: PositiveInt | None  #: null: as many as come
+    tokens_per_minute: PositiveInt | None  #: null: as many as come
+    tries: PositiveInt  #: per question, where the server failed
+    backoff: NonNegativeFloat  #: seconds before the second try, at most; doubled with every further one
+    timeout: PositiveFloat  #: seconds
+    failures_in_a_row: PositiveInt  #: after so many nobody is asked any more
+    budget: NonNegativeFloat | None  #: money one run may spend, in the currency of the prices; null: no limit
+    prices: dict[str, Price]  #: model -> its price
 
 
 class GenericScore(Group):
@@ -113,6 +147,12 @@ class Source(Group):
     malformed: Literal["stop", "drop"]  #: end at the first row that cannot be read, or leave it out on record
     max_line: PositiveInt  #: bytes; a longer line is malformed
     score: GenericScore  #: how answers are held against the given ones
+
+    @model_validator(mode="after")
+    def _rows_are_named(self) -> Source:
+        if (self.kind != "drawn" and not self.train) or (self.kind == "hub" and not (self.dataset and self.revision)):
+            raise ValueError(f"kind={self.kind} needs train{', dataset and revision' * (self.kind == 'hub')}")
+        return self
 
     @model_validator(mode="after")
     def _templates_are_two(self) -> Source:
@@ -397,6 +437,7 @@ class Runtime(Group):
     threads: PositiveInt  #: of torch, per process
     device: Literal["auto", "cpu", "cuda"]  #: auto: cuda where there is one
     offline: bool  #: never ask the hub
+    calls: Calls  #: how a teacher's server is called
 
 
 class Specialist(Group):

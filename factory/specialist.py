@@ -25,6 +25,7 @@ from factory.records import Example, Rendered, Score, stream_id
 
 OWN = Path(__file__).parent / "specialists"
 SURVEY = Callable[[Sequence[Any], Sequence[str], Sequence[str]], dict[str, float]]
+READS = Callable[[dict[str, Any], str, str], list[str]]
 NEEDED = ("VERSION", "Settings", "State", "draw", "render", "verify", "corrupt", "describe")
 
 
@@ -50,7 +51,9 @@ class Specialist:
 
     `version` must change with anything that changes what `draw`, `render` or `verify` make. `verify(state, answers)` gives
     one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1. A specialist whose answers are
-    also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name. `notice`
+    also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name. One whose
+    prompts a teacher may say in other words has `telling(prompt)`, the part that may change, and `reads(state, prompt, answer)`,
+    what a told row says otherwise than its state. `notice`
     (NOTICE of the module) is said wherever its answers are shown; empty where there is nothing to say.
     """
 
@@ -65,6 +68,8 @@ class Specialist:
     corrupt: Callable[[Any], list[str]]
     describe: Callable[[Any], Description]
     survey: SURVEY | None
+    reads: READS | None
+    telling: Callable[[str], str] | None
     notice: str
 
     @property
@@ -186,5 +191,7 @@ def typed(name: str, folder: Path, module: ModuleType) -> Specialist:
         module.corrupt,
         module.describe,
         getattr(module, "survey", None),
+        getattr(module, "reads", None),
+        getattr(module, "telling", None),
         getattr(module, "NOTICE", ""),
     )

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -43,51 +44,100 @@ def generate(
 
     Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
     """
-    task, fates = find(specialist.name), Counter[str]()
-    if source.kind == "drawn":
-        ask = {"teacher": teacher.kind, "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
-        kept = drawn(task, ask, generate, out / "work", runtime.workers, fates, events)
-    else:
+    task, fates, costs = find(specialist.name), Counter[str](), Counter[str]()
+    if source.kind != "drawn":
         kept = given(task, source, generate.rows, seed, fates, events)
+    else:
+        ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
+        accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
+        if teacher.kind == "endpoint":
+            accepted = retold(task, accepted, teacher, generate, runtime, fates, costs, events)
+        kept = enough(accepted, generate, fates, events)
     write_examples(out / "examples.parquet", kept)
     refused = dict(sorted(fates.items()))
     (out / "refused.json").write_text(json.dumps(refused, indent=1))
-    return {
+    counts = {
         "candidates": len(kept) + sum(refused.values()),
         "rows": len(kept),
         "refused": sum(refused.values()),
         "refused_by": refused,
     }
+    return counts | ({"teacher": dict(costs)} if costs else {})
 
 
 def drawn(
-    task: Specialist,
-    ask: dict[str, Any],
-    generate: config.Generate,
-    work: Path,
-    workers: int,
-    fates: Counter[str],
-    events: Events,
-) -> list[Example]:
-    """As many rows as asked for, drawn and verified.
+    task: Specialist, ask: dict[str, Any], generate: config.Generate, work: Path, workers: int, fates: Counter[str]
+) -> Iterator[Example]:
+    """The rows that the grammar draws and the verifier accepts, in order, to the end of the budget of candidates.
 
-    Candidates are numbered random streams; they are verified in shards, in parallel, and the rows are the first `rows`
-    accepted numbers, so that neither the workers nor the order of arrival changes what is made. Every refusal up to
-    the last row is counted. DataMistake where the budget of candidates ends first.
+    Candidates are numbered random streams, verified in shards, in parallel: neither the workers nor the order of arrival
+    changes which come. What is refused before a row that is taken is counted.
     """
     if generate.rows is None:
         raise ConfigMistake("generate.rows=null", "a grammar has no end", "say how many rows")
     budget = math.ceil(generate.rows * generate.candidates_per_row)
-    kept: list[Example] = []
     for shard in shards(task.name, ask, budget, generate.shard, work, workers):
         for _, verdict, example in shard:
-            if len(kept) == generate.rows:
-                break
             if example is None:
                 fates[verdict.reason] += 1
             else:
-                kept.append(example)
-        events("examples", done=len(kept), total=generate.rows)
+                yield example
+
+
+def retold(
+    task: Specialist,
+    rows: Iterator[Example],
+    teacher: config.Teacher,
+    generate: config.Generate,
+    runtime: config.Runtime,
+    fates: Counter[str],
+    costs: Counter[str],
+    events: Events,
+) -> Iterator[Example]:
+    """The rows in a teacher's words, where they mean the same; as many are asked for at a time as are still lacking."""
+    from factory.teachers.endpoint import Endpoint
+    from factory.teachers.paraphrase import in_turn
+    from factory.teachers.replies import Replies
+
+    replies = Replies(Path(runtime.runs) / "replies.sqlite")
+    lacking, answered, out = generate.rows, 0, 0
+
+    def done() -> None:
+        nonlocal answered, out
+        answered, out = answered + 1, out - 1
+        events("teacher answered", done=answered, total=answered + out)
+
+    try:
+        while lacking and (wave := list(islice(rows, lacking))):
+            out = len(wave)
+            found, cost = in_turn(lambda: Endpoint(teacher, runtime.calls, replies), task, wave, done)
+            add(costs, cost)
+            for verdict, example in found:
+                if example is None:
+                    fates[verdict.reason] += 1
+                else:
+                    lacking -= 1
+                    yield example
+    finally:
+        replies.close()
+
+
+def add(costs: Counter[str], more: dict[str, Any]) -> None:
+    """Adds a ledger to another; tries that failed under their reason."""
+    for name, value in more.items():
+        if isinstance(value, dict):
+            add(costs, {f"{name}: {reason}": count for reason, count in value.items()})
+        else:
+            costs[name] += value
+
+
+def enough(rows: Iterator[Example], generate: config.Generate, fates: Counter[str], events: Events) -> list[Example]:
+    """As many rows as asked for; DataMistake where they end before."""
+    kept: list[Example] = []
+    for example in rows:
+        kept.append(example)
+        if len(kept) % generate.shard == 0 or len(kept) == generate.rows:
+            events("examples", done=len(kept), total=generate.rows)
         if len(kept) == generate.rows:
             return kept
     worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))

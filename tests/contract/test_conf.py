@@ -19,7 +19,12 @@ from factory.config import Config, FilterTable, Group, conf_dir, groups, load
 FILES = sorted(conf_dir().rglob("*.yaml"))
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
 MODELS = [kind for kind in vars(classes).values() if inspect.isclass(kind) and issubclass(kind, Group)]
-GIVEN = {"base=folder": ["base.weights.path=/some/model"]}  # what an option cannot know
+GIVEN = {
+    "base=folder": ["base.weights.path=/some/model"],
+    "source=file": ["source.train=rows.jsonl"],
+    "source=hub": ["source.dataset=some/set", "source.revision=abc", "source.train=train"],
+    "teacher=endpoint": ["teacher.url=http://localhost:1/v1", "teacher.model=some"],
+}  # what an option cannot know
 
 
 def composed(*choices: str) -> Config:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from factory.specialist import Description
 from factory.specialists.sql.draw import Settings, draw
 from factory.specialists.sql.mutants import corrupt
@@ -10,7 +12,7 @@ from factory.specialists.sql.render import render
 from factory.specialists.sql.state import State
 from factory.specialists.sql.verify import verify
 
-__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "verify"]
+__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "reads", "render", "telling", "verify"]
 
 VERSION = 3
 
@@ -24,3 +26,15 @@ def describe(state: State) -> Description:
         "skeleton": "held out" if PATTERNS[state.pattern].held_out else "seen",
     }
     return Description(family=state.database.family, balance=state.query.skeleton(), tags=tags)
+
+
+def telling(prompt: str) -> str:
+    """The part of a prompt that a teacher may say in other words: the question."""
+    return prompt.partition("\nQuestion: ")[2]
+
+
+def reads(state: dict[str, Any], prompt: str, answer: str) -> list[str]:
+    """What the question of a told row says otherwise than its query; nothing where it says the same."""
+    from factory.specialists.sql.reading import faults
+
+    return faults(prompt, answer, state)
