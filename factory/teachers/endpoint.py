@@ -224,7 +224,7 @@ def price(teacher: config.Teacher, calls: config.Calls) -> config.Price:
         raise ConfigMistake(
             f"runtime.calls.prices.{teacher.model}",
             "the price table has no such model",
-            f"write +runtime.calls.prices.'{teacher.model}'={{input: 0, output: 0}} with its price per million tokens",
+            f"with its price per million tokens: '+runtime.calls.prices={{{teacher.model}: {{input: 0, output: 0}}}}'",
         )
     return calls.prices[teacher.model]
 
