@@ -15,25 +15,7 @@ QUOTED = re.compile(r"(?<!\w)'[^'\n]+'(?!\w)|\"[^\"\n]+\"")
 NUMBER = re.compile(r"\d[\d.,:/-]*")
 NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]\w*")
 """A capitalised word inside a sentence."""
-ONSETS, NUCLEI, CODAS, ENDINGS = map(
-    str.split,
-    (
-        "b bl br c ch cl cr d dr f fl fr g gl gr h j k l m n p pl pr qu r s sc sh sk sl sm sp st str sw t th tr tw v w wh",
-        "a e i o u a e i o u ai ea ee oa oo ou",
-        "ck d ft g l ld ll lt m mp n nd ng nk nt p r rd rk rm rn rt s sh sk ss st t th x",
-        "er ing ion al y le age ment ure ic or et",
-    ),
-)
-"""English spelling: how a syllable begins, its vowels, how it is closed, how a word ends."""
-MEANING = frozenset(
-    re.findall(
-        r"\w+",
-        "both count does doing down each eleven ever four from have here into left less list more most much name never nine "
-        "none once only over right same seven show side some sort such take tell that them then there they this three time "
-        "under until very what when where which with year your zero",
-    )
-)
-"""Words that a grammar's sentence may mean something by: no made-up word is one of them."""
+SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "l", "s")]
 VALUE_WORDS = 6
 """A string of the state with more words than these is a sentence, no value."""
 
@@ -83,16 +65,5 @@ def masked(text: str, known: Iterable[str] = ()) -> str:
 
 
 def random_word(rng: Random) -> str:
-    """A word of one to three random syllables in English spelling, some with an ending; it means nothing but by chance."""
-    word = spelt(rng)
-    while len(word) < 4 or word in MEANING:
-        word = spelt(rng)
-    return word
-
-
-def spelt(rng: Random) -> str:
-    """Letters in the order of English spelling."""
-    count = rng.choice((1, 1, 2, 2, 2, 3))
-    parts = [rng.choice(ONSETS) + rng.choice(NUCLEI) for _ in range(count)]
-    closed = "".join(part + (rng.choice(CODAS) if rng.random() < 0.3 else "") for part in parts[:-1]) + parts[-1]
-    return closed + rng.choice(CODAS) + (rng.choice(ENDINGS) if rng.random() < 0.3 else "")
+    """A word of one to three random syllables, which means nothing."""
+    return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))

@@ -1,8 +1,8 @@
 """Lessons of clinical talk for the embedded base: reading visits, sayings, numbers and units. Synthetic, no real patient.
 
 Each lesson is `name(rng, level) -> (context, pairs of question and answer)`; `level` (0 to 1) grows the visits and the
-hard things in them. Only groups of the training side and seen phrases are used, and most of the visits have random
-words for their terms. No lesson asks for a whole note or a summary, and what is asked of a chart is put in other words than
+hard things in them. Only groups of the training side and seen phrases are used, and a third of the visits has random
+words for its terms. No lesson asks for a whole note or a summary, and what is asked of a chart is put in other words than
 the medical specialist's.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from factory.base.general import RENAMED
 from factory.specialists.medical.draw import TRAP_WEIGHTS, Draft, ranked, renamed
 from factory.specialists.medical.lists import common, groups
 from factory.specialists.medical.note import note, onset, patient, sections
@@ -95,7 +94,7 @@ def lines(rng: Random, state: State) -> list[Pair]:
 
 
 def drawn(rng: Random, level: float) -> State:
-    """An encounter of a training group as large and as hard as the level says; most of random words."""
+    """An encounter of a training group as large and as hard as the level says; every third of random words."""
     traps = ranked(rng, TRAP_WEIGHTS)[: rng.randint(0, 1 + round(3 * level))]
     draft = Draft(rng, rng.choice(groups("train")), traps)
     encounter = draft.encounter(rng.randint(3, 4 + round(4 * level)))
@@ -110,7 +109,7 @@ def drawn(rng: Random, level: float) -> State:
         slip=draft.slip(encounter),
         lay=lay,
     )
-    return renamed(rng, state) if rng.random() < RENAMED else state
+    return renamed(rng, state) if rng.random() < 0.33 else state
 
 
 def questions(rng: Random, state: State) -> Iterator[Pair]:

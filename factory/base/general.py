@@ -8,15 +8,13 @@ from factory.specialists.sql.families import words
 from factory.text import random_word
 
 Pair = tuple[str, str]
-RENAMED = 0.67
-"""Share of the contexts, in every lesson, whose names and things are made up: they are read, never known by heart."""
 COLORS = ("red", "blue", "green", "yellow", "white", "black", "brown", "grey")
 ANIMALS = ("cat", "dog", "fox", "owl", "hen", "bear", "mouse", "horse", "goat", "crow")
 
 
 def records(rng: Random, level: float) -> tuple[str, list[Pair]]:
     """Records with named fields, and look-ups in them."""
-    random = rng.random() < RENAMED
+    random = rng.random() < 0.33
     fields = rng.sample(("city", "age", "color", "pet", "price", "year", "room", "team"), 2 + round(level * 2))
     people = list(dict.fromkeys(name(rng, random) for _ in range(2 + round(level * 3))))
     rows = {who: {f: fact(rng, f, random) for f in fields} for who in people}
@@ -101,7 +99,7 @@ def arithmetic(rng: Random, level: float) -> tuple[str, list[Pair]]:
 def instructions(rng: Random, level: float) -> tuple[str, list[Pair]]:
     """A line of words, named or random, and what one can be told to do with it."""
     size = 3 + round(level * 5)
-    pool = [random_word(rng) for _ in range(size)] if rng.random() < RENAMED else rng.sample(words()["noun"], size)
+    pool = [random_word(rng) for _ in range(size)] if rng.random() < 0.5 else rng.sample(words()["noun"], size)
     line = [word.lower() for word in pool]
     one, other, new = rng.choice(line), rng.choice(line), random_word(rng)
     place = line.index(one)

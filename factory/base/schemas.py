@@ -10,24 +10,26 @@ from __future__ import annotations
 
 from random import Random
 
-from factory.base.general import RENAMED
 from factory.base.plans import plan
 from factory.specialist import Inapplicable
 from factory.specialists.sql.draw import Settings, draw, draw_schema, fill, weighted
-from factory.specialists.sql.families import families, renamed
+from factory.specialists.sql.families import families
 from factory.specialists.sql.patterns import PATTERNS, Draft, names
 from factory.specialists.sql.phrases import AGGREGATES
 from factory.specialists.sql.render import Telling, plural
-from factory.specialists.sql.state import Query, Schema, State
+from factory.specialists.sql.state import Query, Schema, State, Table
+from factory.text import random_word
 
 Pair = tuple[str, str]
+ANONYMOUS = 0.33
+"""Share of schemas whose names are random words: copying cannot lean on meaning there."""
 FROM_PLANS = 0.2
 """Share of the queries that are asked for by a plan, not by a question."""
 SETTINGS = Settings(
     difficulty={"easy": 1.0, "medium": 1.0, "hard": 1.0},
     spare_table=0.3,
     nullable=0.3,
-    renamed=RENAMED,
+    renamed=0.0,
     wording={"verbatim": 0.4, "joined": 0.2, "abbreviated": 0.2, "synonym": 0.2},
 )
 
@@ -36,9 +38,8 @@ def drawn(rng: Random, level: float) -> tuple[Schema, str]:
     """A schema of a training family, larger with the level, and the wording of the questions about it."""
     wording = weighted(rng, SETTINGS.wording)
     count = 1 + (rng.random() < level) + (rng.random() < level * 0.6)
-    family = rng.choice(families("train"))
-    family = renamed(rng, family) if rng.random() < RENAMED else family
-    return draw_schema(rng, family, wording, count, SETTINGS), wording
+    schema = draw_schema(rng, rng.choice(families("train")), wording, count, SETTINGS)
+    return (anonymous(rng, schema) if rng.random() < ANONYMOUS else schema), wording
 
 
 def schema(rng: Random, level: float) -> tuple[str, list[Pair]]:
@@ -89,6 +90,41 @@ def questions(rng: Random, level: float) -> tuple[Schema, list[tuple[str, Query]
     if len(asked) < 2:
         raise Inapplicable("few questions fit the schema")
     return found, asked
+
+
+def anonymous(rng: Random, schema: Schema) -> Schema:
+    """The schema with every name a random word, and labels to match: copying cannot lean on meaning."""
+    names: dict[str, str] = {}
+
+    def name(old: str) -> str:
+        if old not in names:
+            names[old] = " ".join(random_word(rng) for _ in range(rng.randint(1, 2)))
+        return names[old]
+
+    tables = []
+    for table in schema.tables:
+        columns = [
+            c.model_copy(
+                update={
+                    "name": name(c.name).replace(" ", "_"),
+                    "label": name(c.name),
+                    "synonym": name(c.name),
+                    "target": name(c.target).replace(" ", "_") if c.target else "",
+                }
+            )
+            for c in table.columns
+        ]
+        tables.append(
+            Table(
+                name=name(table.name).replace(" ", "_"),
+                label=name(table.name),
+                synonym=name(table.name),
+                columns=tuple(columns),
+            )
+        )
+    if len(set(names.values())) < len(names):
+        raise Inapplicable("two random names agree")
+    return schema.model_copy(update={"tables": tuple(tables)})
 
 
 class Reading:

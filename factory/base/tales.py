@@ -1,7 +1,7 @@
 """Lessons of the embedded base in telling: reading a small text, wording one sentence, changing it, rhyming, heeding a plan.
 
 They use the training families and the seen phrases only. A whole text is asked for by a list of facts, never in the words
-of the creative specialist. In most contexts names and things are random words.
+of the creative specialist. In a third of the contexts names and things are random words.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from random import Random
 
-from factory.base.general import RENAMED
 from factory.specialists.creative import lexicon
 from factory.specialists.creative.draw import Settings, draw, renamed
 from factory.specialists.creative.lexicon import article
@@ -38,12 +37,12 @@ SAY = (
 
 
 def plan_of(rng: Random, level: float, form: str = "") -> State:
-    """A training plan, mostly with random words in it; small at a low level."""
+    """A training plan, in a third of the cases with random words in it; small at a low level."""
     settings = SETTINGS.model_copy(update={"form": {form: 1.0}}) if form else SETTINGS
     plan = draw(rng, settings, "train").model_copy(update={"words": None, "syllables": 0})
     if plan.form != "poem" and rng.random() > level:
         plan = plan.model_copy(update={"count": 3, "required": plan.required[:1]})
-    return renamed(rng, plan) if rng.random() < RENAMED else plan
+    return renamed(rng, plan) if rng.random() < 0.33 else plan
 
 
 def some(rng: Random, pairs: list[Pair], most: int = 8) -> list[Pair]:

@@ -6,9 +6,7 @@ space before every message: after a space a word is one and the same token in sc
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,27 +25,8 @@ TEMPLATE = (
 )
 
 
-COMMON = 0.005
-"""Share of the texts from which on a word counts as often as it is said."""
-
-
-def counted(texts: Iterable[str]) -> Iterator[str]:
-    """The words and marks of the texts: common ones as often as said, the others once."""
-    texts = list(texts)
-    said = [re.findall(PIECES, text) for text in texts]
-    holders = Counter(piece for pieces in said for piece in set(pieces))
-    common = {piece for piece, count in holders.items() if count >= COMMON * len(texts)}
-    yield from (piece for pieces in said for piece in pieces if piece in common)
-    yield from (piece for piece in holders if piece not in common)
-
-
 def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> PreTrainedTokenizerFast:
-    """A tokenizer of at most `vocabulary` tokens (specials and all bytes among them); order-dependent only.
-
-    A word that fewer than `COMMON` of the texts say counts once, however often they say it. Such words are the names of
-    the training families: as whole tokens they would teach nothing about the words of another domain, as pieces they are
-    spelt the way those are.
-    """
+    """A tokenizer of `vocabulary` tokens (specials and all bytes among them) trained on `texts`; order-dependent only."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -60,7 +39,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, max_length: int) -> P
     )
     raw.decoder = decoders.ByteLevel()
     raw.train_from_iterator(
-        counted(texts),
+        texts,
         trainers.BpeTrainer(
             vocab_size=vocabulary,
             special_tokens=[PAD, END, SYSTEM, USER, ASSISTANT],

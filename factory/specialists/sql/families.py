@@ -80,10 +80,9 @@ def labels_of(entity: Entity) -> list[str]:
 
 
 def renamed(rng: Random, family: Family) -> Family:
-    """The family under new names and listed values, half of their words from other labels and half invented.
+    """The family under new names, half of their words from other labels and half invented; each its own synonym.
 
-    A name is its own synonym. What a query needs is then in schema and question alone: it can be copied and matched,
-    never known by heart.
+    What a query needs is then in the schema alone: names can be copied and matched, never known by heart.
     """
     names: dict[str, str] = {}
     for label in dict.fromkeys(label for one in family.entities for label in labels_of(one)):
@@ -95,12 +94,7 @@ def renamed(rng: Random, family: Family) -> Family:
         return replace(thing, label=names[thing.label], synonym=names[thing.label], **more)
 
     def fields(one: Entity) -> tuple[Field, ...]:
-        return tuple(
-            again(field, target=names.get(field.target, field.target), values=listed(field)) for field in one.fields
-        )
-
-    def listed(field: Field) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(made_up(rng) for _ in field.values))
+        return tuple(again(field, target=names.get(field.target, field.target)) for field in one.fields)
 
     return replace(family, entities=tuple(again(one, fields=fields(one)) for one in family.entities))
 
