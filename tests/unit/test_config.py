@@ -83,12 +83,21 @@ def test_the_tokenizer_of_a_folder_follows_its_weights() -> None:
 
 
 def test_filters_keep_the_order_they_were_written_in() -> None:
-    names = ["length", "exact_duplicate", "balance", "near_duplicate", "contamination", "split"]
+    names = [
+        "length",
+        "broken_text",
+        "private_data",
+        "exact_duplicate",
+        "balance",
+        "near_duplicate",
+        "contamination",
+        "split",
+    ]
     assert list(load([]).filter) == names
-    less = load(["~filter.near_duplicate", "filter.contamination.ngram=5"])
+    less = load(["~filter.near_duplicate", "filter.contamination.ngram=6"])
     assert list(less.filter) == [name for name in names if name != "near_duplicate"]
-    assert less.filter["contamination"].ngram == 5
-    again = load(["~filter.length", "+filter.length.max_characters=9"])
+    assert less.filter["contamination"].ngram == 6
+    again = load(["~filter.length", "+filter.length={max_characters: 9, budget: 1}"])
     assert list(again.filter) == [*names[1:], "length"] == list(again.dump()["filter"])
 
 
