@@ -8,14 +8,15 @@ are ever a Python object.
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import blake2b
 
 import numpy as np
 
 from factory.config import NearDuplicate
 from factory.filters import Say
-from factory.filters.exact_duplicate import normalised
 from factory.records import Example, Verdict
 
 MISSED = 0.001
@@ -98,7 +99,7 @@ def shingles(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The different word 3-grams of every text as 32-bit hashes, sorted, all in one array, and where each text begins."""
     parts, sizes, batch, held = [], [], [], 0
     for number, text in enumerate(texts, 1):
-        batch.append(normalised(text).encode())
+        batch.append(folded(text).encode())
         held += len(batch[-1])
         if held > BUFFER or number == len(texts):
             grams, counts = hashed(batch)
@@ -106,6 +107,11 @@ def shingles(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
             sizes.append(counts)
             batch, held = [], 0
     return np.concatenate(parts), np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
+
+
+def folded(text: str) -> str:
+    """NFKC and lower case; spaces stay as they are, because words are cut out anyway."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
 
 
 def hashed(batch: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
@@ -140,16 +146,19 @@ def short_words(words: np.ndarray) -> list[np.ndarray]:
 
 def spans(text: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
     """A 64-bit polynomial hash of every span of bytes, by differences of prefix sums."""
+    up, down = powers(1 << len(text).bit_length())
+    sums = np.zeros(len(text) + 1, np.uint64)
+    np.cumsum((text.astype(np.uint64) + np.uint64(1)) * up[: len(text)], out=sums[1:])
+    return (sums[end] - sums[begin]) * down[begin]
+
+
+@cache
+def powers(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The powers of an odd number modulo 2^64, and those of its inverse."""
     odd = 0x9E3779B97F4A7C15
-    powers = np.full(len(text), odd, np.uint64)
-    powers[0] = 1
-    inverse = np.full(len(text), pow(odd, -1, 1 << 64), np.uint64)
-    inverse[0] = 1
-    powers, inverse = np.cumprod(powers, dtype=np.uint64), np.cumprod(inverse, dtype=np.uint64)
-    sums = np.concatenate(
-        [[np.uint64(0)], np.cumsum((text.astype(np.uint64) + np.uint64(1)) * powers, dtype=np.uint64)]
-    )
-    return (sums[end] - sums[begin]) * inverse[begin]
+    up, down = (np.full(size, base, np.uint64) for base in (odd, pow(odd, -1, 1 << 64)))
+    up[0] = down[0] = 1
+    return np.cumprod(up, dtype=np.uint64), np.cumprod(down, dtype=np.uint64)
 
 
 def mixed(one: np.ndarray, two: np.ndarray, three: np.ndarray) -> np.ndarray:
