@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from factory.config import Source
-from factory.errors import DataMistake
+from factory.errors import DataMistake, Mistake
 from factory.filters.near_duplicate import clusters
 from factory.outside import State, describe
 from factory.outside.files import Malformed, Numbered, read
 from factory.outside.shapes import Told, shape_of, told
 from factory.records import Example, stream_id
+from factory.specialist import find
 from factory.store import Events, digest
 
 
@@ -33,6 +34,12 @@ def collect(name: str, source: Source, part: str, events: Events) -> Collected:
     A malformed row stops the run with its line or is left out on record, as `source.malformed` says. A row's id is that of
     its content, and of how often it stood before: neither its place nor the other rows change it.
     """
+    if find(name).state is not State:
+        raise Mistake(
+            f"specialist={name}",
+            f"it draws its own rows, source={source.kind} has none for it",
+            "write a conf file of your own",
+        )
     found, rows, shape = Collected(), [], ""
     where = getattr(source, part)
     for number, row in numbered(source, where):

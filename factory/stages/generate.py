@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
@@ -45,6 +46,10 @@ def generate(
     Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
     """
     task, fates, costs = find(specialist.name), Counter[str](), Counter[str]()
+    if source.kind != "drawn" and teacher.kind != "grammar":
+        raise ConfigMistake(
+            f"teacher={teacher.kind}", f"rows of source={source.kind} are as they are", "teacher=grammar"
+        )
     if source.kind != "drawn":
         kept = given(task, source, generate.rows, seed, fates, events)
     else:
@@ -110,7 +115,7 @@ def retold(
     try:
         while lacking and (wave := list(islice(rows, lacking))):
             out = len(wave)
-            found, cost = in_turn(lambda: Endpoint(teacher, runtime.calls, replies), task, wave, done)
+            found, cost = in_turn(partial(Endpoint, teacher, runtime.calls, replies, costs["money"]), task, wave, done)
             add(costs, cost)
             for verdict, example in found:
                 if example is None:

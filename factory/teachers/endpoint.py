@@ -39,8 +39,9 @@ STOP = {401: "the key is refused", 403: "access is refused", 404: "no such addre
 class Endpoint:
     """One server, one model; used inside `async with`."""
 
-    def __init__(self, teacher: config.Teacher, calls: config.Calls, replies: Replies) -> None:
-        self.teacher, self.calls, self.replies = teacher, calls, replies
+    def __init__(self, teacher: config.Teacher, calls: config.Calls, replies: Replies, paid: float = 0.0) -> None:
+        """`paid` is what the same run has spent before: the budget is the run's."""
+        self.teacher, self.calls, self.replies, self.paid = teacher, calls, replies, paid
         self.pace = Pace(calls.at_once, calls.requests_per_minute, calls.tokens_per_minute)
         self.counts: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
@@ -173,6 +174,13 @@ class Endpoint:
         if not isinstance(text, str):
             return None, "a body that is no answer", 0.0
         usage = found.get("usage") or {}
+        if not usage:  # a ledger of zeros would lie
+            self.counts["answers without usage, tokens estimated"] += 1
+            said = json.dumps(request["messages"])
+            usage = {
+                "prompt_tokens": -(-len(said) // BYTES_PER_TOKEN),
+                "completion_tokens": -(-len(text) // BYTES_PER_TOKEN),
+            }
         self.counts["tokens in"] += int(usage.get("prompt_tokens") or 0)
         self.counts["tokens out"] += int(usage.get("completion_tokens") or 0)
         self.replies.keep(request, body, seconds)
@@ -184,23 +192,23 @@ class Endpoint:
 
     @property
     def spent(self) -> float:
-        """What this run has paid."""
+        """What has been paid here."""
         return self.cost(self.counts["tokens in"], self.counts["tokens out"])
 
     def afford(self, most: float) -> None:
         """Mistake where one more call could cost more than the budget has."""
         budget = self.calls.budget
-        if budget is not None and self.spent + self.held + most > budget:
+        if budget is not None and self.paid + self.spent + self.held + most > budget:
             raise Mistake(
                 f"runtime.calls.budget={budget:g}",
-                f"{self.spent:.4f} is spent and {self.held:.4f} on its way, the next call may cost {most:.4f}",
+                f"{self.paid + self.spent:.4f} is spent and {self.held:.4f} on its way, the next call may cost {most:.4f}",
                 "what was answered is kept: raise the budget and run again",
             )
 
     def costs(self) -> dict[str, Any]:
         """The ledger of calls, tokens and money; tries that failed by their reason."""
         names = ("calls", "found", "mended", "tokens in", "tokens out")
-        return {name: self.counts[name] for name in names} | {
+        return {name: self.counts[name] for name in dict.fromkeys([*names, *self.counts])} | {
             "failed tries": dict(sorted(self.tries.items())),
             "money": round(self.spent, 6),
         }

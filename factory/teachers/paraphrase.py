@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from factory.errors import FactoryError, Mistake
+from factory.errors import Mistake
 from factory.records import KEPT, Example, Verdict, stream_id
 from factory.specialist import Specialist
 from factory.teachers import Failed, Teacher
@@ -57,7 +57,7 @@ async def retell(teacher: Teacher, task: Specialist, rows: Sequence[Example], do
     found = await asyncio.gather(*map(one, rows), return_exceptions=True)
     for wrong in (one for one in found if isinstance(one, BaseException)):
         raise wrong
-    return found  # type: ignore[return-value]
+    return [one for one in found if not isinstance(one, BaseException)]
 
 
 async def told(teacher: Teacher, task: Specialist, row: Example, prompt: str) -> Told:
@@ -87,10 +87,6 @@ def in_turn(
 
     async def run() -> tuple[list[Told], dict[str, Any]]:
         async with make() as teacher:
-            try:
-                return await retell(teacher, task, rows, done), teacher.costs()
-            except FactoryError as error:
-                error.add_note(str(teacher.costs()))
-                raise
+            return await retell(teacher, task, rows, done), teacher.costs()
 
     return asyncio.run(run())

@@ -51,6 +51,19 @@ def said() -> tuple[list[str], Callable[..., None]]:
     return heard, lambda text, **_: heard.append(text)
 
 
+@pytest.fixture(autouse=True)
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A specialist `mine` that is only a conf file."""
+    (tmp_path / "conf/specialist").mkdir(parents=True)
+    (tmp_path / "conf/specialist/mine.yaml").write_text("# @package _global_\nspecialist: {name: mine, settings: {}}\n")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_specialist_that_draws_takes_no_rows(tmp_path: Path, source: Callable[..., Source]) -> None:
+    with pytest.raises(Mistake, match="specialist=sql: it draws its own rows"):
+        collect("sql", source(lines(tmp_path / "a.jsonl", *ROWS), **MAPPED), "train", quiet)
+
+
 def quiet(*_: object, **__: object) -> None:
     """Nobody listens."""
 

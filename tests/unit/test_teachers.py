@@ -241,3 +241,17 @@ def test_the_pace_falls_once_a_burst_and_rises_slowly() -> None:
         now[0] += 2
         pace.too_fast()
     assert pace.limit == 1
+
+
+def test_the_budget_is_the_runs_and_an_answer_without_usage_is_estimated(tmp_path: Path) -> None:
+    replies = Replies(tmp_path / "replies.sqlite")
+    endpoint = Endpoint(teacher("http://x/v1"), calls(budget=0.001), replies, paid=0.0009)
+    with pytest.raises(Mistake, match=r"0\.0009 is spent"):
+        endpoint.afford(0.0002)
+    endpoint.afford(0.00005)
+    body = json.dumps({"choices": [{"message": {"content": "x" * 40}}]})
+    endpoint.kept({"messages": QUESTION}, body, 0.1)
+    costs = endpoint.costs()
+    assert costs["tokens out"] == 10 and costs["tokens in"] > 5 and costs["money"] > 0
+    assert costs["answers without usage, tokens estimated"] == 1
+    replies.close()
