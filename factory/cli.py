@@ -41,7 +41,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
-  exam         draw a specialist's exam, where it has none
+  exam         draw a specialist's exam, or read it from source.exam, where it has none
   data         up to the kept rows, then their card: counts, reasons, diversity beside human text
   overlap      what the exam shares with the base's corpus and the training rows
   new specialist NAME    the folder, the conf file, the tests and the exam of a new one, in the folder you work in
