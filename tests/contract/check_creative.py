@@ -83,7 +83,9 @@ SENTENCES = {
     "required": REQUIRED,
     "forbidden": FORBIDDEN,
 }
-CROSSED = r"alternat|in turns|with three|line three|the third(?! person)|third l|every other|crossed|\bleap|Skip a|second line r"
+CROSSED = (
+    r"alternat|\bin turns|with three|line three|the third(?! p)|third l|every other|crossed|\bleap|Skip a|second line r"
+)
 NOW = r"\b(?:is|am|are|has|does|can|cannot|wants|hopes|says|goes|comes|finds)\b"
 THEN = r"\b(?:was|were|had|did|could|wanted|hoped|said|went|came|found)\b"
 
