@@ -72,9 +72,12 @@ COMPARED = (
 """Which comparison a clause speaks of: the first line that is found in it; V stands for a value, C for a column."""
 MISSING = (
     r"no C|not given|left out|(?<!not )null|(?<!not )missing|not known|unknown|"
-    r"without a C|(?<!not )empty|lacking a C|blank|never given"
+    r"without a C|(?<!not )empty|lacking a C|(?<!not )(?<!not left )blank|never given|not filled|not on record|not set"
 )
-PRESENT = r"not null|know the C|is set|not missing|not empty|known C|is known|given|have a C|filled|on record"
+PRESENT = (
+    r"not null|know the C|is set|not missing|not empty|known C|is known|given|have a C|filled|on record|"
+    r"not (left )?blank"
+)
 NONE = r"no|none|not|without|lack|never|free of"
 EXCEPT = (
     r"but not|(and|but|though|or) never|without those|leave out those|among no|not the C|except those"
@@ -364,7 +367,11 @@ class Words:
         """A subquery over references: whether there are some or none; over an average: above or below it."""
         for node in self.tree.find_all(exp.In):
             if node.args.get("query"):
-                kids = self.found("T", self.nouns[scope(node.args["query"].this)[0]])[0]
+                inner = scope(node.args["query"].this)[0]
+                if not (said := self.found("T", self.nouns[inner])):
+                    yield f"{inner} is not named"
+                    continue
+                kids = said[0]
                 before = [
                     m.end() for m in self.found("T", self.nouns[scope(node.parent_select)[0]]) if m.end() < kids.start()
                 ]
