@@ -22,7 +22,7 @@ from factory.store import Events, Made, Source, Stage
 
 STAGES = (
     Stage("examples", generate, version=1),
-    Stage("kept", filter, version=3),
+    Stage("kept", filter, version=4),
     Stage("tokens", tokenize, version=1),
     Stage("adapter", train, version=2),
     Stage("report", evaluate, version=2),

@@ -376,7 +376,10 @@ def gate(ours: MlflowClient, planned: Mapping[str, Made], settings: config.Regis
         )
     if report["alive"] <= 0:
         reasons.append("the adapter changes no logit")
-    seen = {row.family for row in read_examples(planned["kept"].file("kept.parquet"))}
+    seen = {
+        row.family
+        for row in read_examples(planned["kept"].file("kept.parquet"), ["id", "messages", "answer", "family"])
+    }
     if shared := sorted(seen & {row["family"] for row in read_table(planned["report"].file("answers.parquet"))}):
         reasons.append(f"families of the exam are in the training data: {', '.join(shared[:3])}")
     reasons += against_champion(ours, planned, settings)

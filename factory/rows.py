@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
+from itertools import islice, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
+
+import numpy as np
 
 from factory.records import Example
 
 NESTED = ("messages", "state", "tags", "provenance")
+FIELDS = ("id", "messages", "answer", "family", "state", "tags", "provenance", "split")
+TOLD = ("id", "messages", "answer", "family", "tags", "split")
+"""What most readers want of an example: all but where it came from, which is the larger part."""
+GROUP = 4096
+"""Rows written and read at once."""
 
 
-def write_table(path: Path, rows: list[dict[str, Any]], schema: Any = None) -> None:
-    """Writes plain rows as Parquet."""
+def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: Any = None) -> int:
+    """Writes plain rows as Parquet, as they come, and counts them; without a schema it is that of the first ones."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    new = path.with_name(path.name + ".new")
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), new, compression="zstd")
+    new, rows = path.with_name(path.name + ".new"), iter(rows)
+    first = pa.Table.from_pylist(list(islice(rows, GROUP)), schema=schema)
+    with pq.ParquetWriter(new, first.schema, compression="zstd") as file:
+        file.write_table(first)
+        written = len(first)
+        while more := list(islice(rows, GROUP)):
+            file.write_table(pa.Table.from_pylist(more, schema=first.schema))
+            written += len(more)
     os.replace(new, path)
+    return written
 
 
 def read_table(path: Path) -> list[dict[str, Any]]:
@@ -30,16 +46,16 @@ def read_table(path: Path) -> list[dict[str, Any]]:
     return pq.read_table(path).to_pylist()
 
 
-def write_examples(path: Path, examples: Iterable[Example], extra: Iterable[dict[str, Any]] | None = None) -> None:
-    """Examples as Parquet; nested parts as JSON text; `extra` adds columns (a drop's reason)."""
+def write_examples(path: Path, examples: Iterable[Example], extra: Iterable[dict[str, Any]] | None = None) -> int:
+    """Examples as Parquet, as they come, counted; nested parts as JSON text; `extra` adds columns (a drop's reason)."""
     import pyarrow as pa
 
-    rows = [flat(example) for example in examples]
-    names = {name: pa.string() for name in ("id", *NESTED[:1], "answer", "family", *NESTED[1:], "split")}
+    rows: Iterable[dict[str, Any]] = map(flat, examples)
+    names = dict.fromkeys(FIELDS, pa.string())
     if extra is not None:
-        rows = [{**row, **more} for row, more in zip(rows, extra, strict=True)]
+        rows = (row | more for row, more in zip(rows, extra, strict=True))
         names |= {"check": pa.string(), "reason": pa.string(), "number": pa.float64()}
-    write_table(path, rows, pa.schema(list(names.items())))
+    return write_table(path, rows, pa.schema(list(names.items())))
 
 
 def flat(example: Example) -> dict[str, Any]:
@@ -48,16 +64,70 @@ def flat(example: Example) -> dict[str, Any]:
     return row | {name: json.dumps(row[name], separators=(",", ":")) for name in NESTED}
 
 
-def read_examples(path: Path) -> list[Example]:
-    """The examples of a Parquet file; columns an example does not have are left out."""
-    rows = read_table(path)
-    fields = Example.__dataclass_fields__
-    return [
-        Example(
-            **{name: json.loads(value) if name in NESTED else value for name, value in row.items() if name in fields}
-        )
-        for row in rows
-    ]
+def decoded(row: dict[str, Any]) -> Example:
+    """An example of its columns; those it was not read with are as an example has them by itself."""
+    return Example(**{"state": None} | {name: json.loads(row[name]) if name in NESTED else row[name] for name in row})
+
+
+class Examples(Sequence[Example]):
+    """The examples of a Parquet file, in its order, each decoded when it is looked at.
+
+    A million of them take a few megabytes. A slice, of a positive step, is another of these.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str] = FIELDS) -> None:
+        import pyarrow.parquet as pq
+
+        self._file, self._columns = pq.ParquetFile(path), list(columns)
+        sizes = [self._file.metadata.row_group(group).num_rows for group in range(self._file.num_row_groups)]
+        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self._rows = np.arange(self._starts[-1])
+        self._held: tuple[int, Any] = (-1, None)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Example]:
+        for table in self._tables(self._columns):
+            yield from map(decoded, table.to_pylist())
+
+    @overload
+    def __getitem__(self, place: int) -> Example: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Examples: ...
+
+    def __getitem__(self, place: int | slice) -> Example | Examples:
+        if isinstance(place, slice):
+            return self._only(self._rows[place])
+        row = self._rows[place]
+        group = int(np.searchsorted(self._starts, row, side="right")) - 1
+        if group != self._held[0]:
+            self._held = group, self._file.read_row_group(group, columns=self._columns)
+        return decoded(self._held[1].slice(row - self._starts[group], 1).to_pylist()[0])
+
+    def where(self, wanted: Callable[[str], bool]) -> Examples:
+        """Those of them whose id is wanted."""
+        ids = (one for table in self._tables(["id"]) for one in table.column("id").to_pylist())
+        return self._only(self._rows[np.fromiter(map(wanted, ids), bool, len(self))])
+
+    def _only(self, rows: np.ndarray) -> Examples:
+        other = copy(self)
+        other._rows = rows
+        return other
+
+    def _tables(self, columns: list[str]) -> Iterator[Any]:
+        """The rows that are left of each row group, as Arrow tables."""
+        for group, (start, end) in enumerate(pairwise(self._starts)):
+            low, high = np.searchsorted(self._rows, (start, end))
+            if low < high:
+                table = self._file.read_row_group(group, columns=columns)
+                yield table if high - low == end - start else table.take(self._rows[low:high] - start)
+
+
+def read_examples(path: Path, columns: Sequence[str] = FIELDS) -> Examples:
+    """The examples of a Parquet file; what is not among the columns is empty in them."""
+    return Examples(path, columns)
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from hashlib import blake2b
 
@@ -46,12 +46,13 @@ def check(
     """The later row of every pair whose similarity reaches the threshold, with that similarity."""
     if not examples:
         return {}
-    grams, starts = shingles([f"{example.prompt}\n{example.answer}" for example in examples])
+    grams, starts = shingles(f"{example.prompt}\n{example.answer}" for example in examples)
     first = firsts(grams, starts)
     own = np.flatnonzero(first == np.arange(len(first)))
     sizes = np.diff(starts)
+    grams = grams[np.repeat(first == np.arange(len(first)), sizes)]
     pairs = similar(
-        grams[np.repeat(first == np.arange(len(first)), sizes)],
+        grams,
         np.concatenate([[0], np.cumsum(sizes[own])]),
         settings.threshold,
         settings.permutations,
@@ -95,18 +96,23 @@ def firsts(grams: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
-def shingles(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def shingles(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """The different word 3-grams of every text as 32-bit hashes, sorted, all in one array, and where each text begins."""
-    parts, sizes, batch, held = [], [], [], 0
-    for number, text in enumerate(texts, 1):
+    parts, sizes = zip(*map(hashed, batches(texts)), strict=True)
+    return np.concatenate(parts), np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
+
+
+def batches(texts: Iterable[str]) -> Iterator[list[bytes]]:
+    """The texts, folded, some BUFFER of bytes at a time."""
+    batch, held = [], 0
+    for text in texts:
         batch.append(folded(text).encode())
         held += len(batch[-1])
-        if held > BUFFER or number == len(texts):
-            grams, counts = hashed(batch)
-            parts.append(grams)
-            sizes.append(counts)
+        if held > BUFFER:
+            yield batch
             batch, held = [], 0
-    return np.concatenate(parts), np.concatenate([[0], np.cumsum(np.concatenate(sizes))])
+    if batch:
+        yield batch
 
 
 def folded(text: str) -> str:

@@ -18,7 +18,7 @@ from factory.chat import prompt_ids
 from factory.nearest import nearest
 from factory.pages import comparison_page
 from factory.records import Example, Message, Score
-from factory.rows import read_exam, read_examples, read_table, write_table
+from factory.rows import TOLD, read_exam, read_examples, read_table, write_table
 from factory.specialist import Specialist, find
 from factory.stages.sitting import Answered, chosen, counted, sit
 from factory.stats import mean_interval, paired_bootstrap
@@ -79,7 +79,7 @@ def compare(
     """Writes `comparison.json` (scores, leads, intervals), `answers.parquet` (a row per arm and exam row), `comparison.html`."""
     words = models.load_tokenizer(tokenizer)
     rows = chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
-    training = [row for row in read_examples(kept.file("kept.parquet")) if row.split == "train"]
+    training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]
     hall = Hall(find(specialist.name), rows, training, words, evaluate, events)
     seats: dict[str, Callable[[Any], Arm]] = {
         "examples": lambda arm: with_examples(hall, models.load_base(weights, base, runtime), arm),

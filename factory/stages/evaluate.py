@@ -13,7 +13,7 @@ from factory import config, models
 from factory.chat import prompt_ids
 from factory.pages import report_page
 from factory.records import Example
-from factory.rows import read_exam, read_examples, read_jsonl, write_table
+from factory.rows import TOLD, read_exam, read_examples, read_jsonl, write_table
 from factory.specialist import find
 from factory.stages.sitting import Answered, chosen, counted, parts, sit, survey
 from factory.stats import mcnemar, mean_interval, paired_bootstrap
@@ -47,7 +47,7 @@ def evaluate(
             progress = partial(counted, events, name, len(rows))
             answered[name] = sit(model, words, task, rows, prompts, evaluate, progress)
     report = summary(rows, answered["base"], answered["adapter"], evaluate, seed)
-    training = [row for row in read_examples(kept.file("kept.parquet")) if row.split == "train"]
+    training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]
     texts = {name: [one.text for one in sat] for name, sat in answered.items()}
     report |= {
         "exam": exam.digest,

@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from factory import filters
 from factory.config import FilterTable
 from factory.errors import DataMistake
-from factory.records import Example, Verdict, stream_id
-from factory.rows import read_exam, read_examples, write_examples
+from factory.records import Verdict, stream_id
+from factory.rows import TOLD, read_exam, read_examples, write_examples
 from factory.store import Events, Made, Source
 
 
 def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, events: Events) -> dict[str, Any]:
     """Writes `kept.parquet` (with its split: train or dev, by family) and `dropped.parquet` (check, reason, number)."""
-    rows, asked = read_examples(examples.file("examples.parquet")), read_exam(Path(exam.path))
-    kept, dropped = list(rows), []
+    path, asked = examples.file("examples.parquet"), read_exam(Path(exam.path))
+    rows = kept = read_examples(path, TOLD)
+    fates: dict[str, tuple[str, Verdict]] = {}
     for name, settings in filter.items():
         if name == "split":
             continue
         verdicts = filters.find(name)(kept, settings, asked, events)
         within(name, settings.budget, verdicts, len(kept))
-        dropped += [(row, name, verdicts[row.id]) for row in kept if row.id in verdicts]
-        kept = [row for row in kept if row.id not in verdicts]
+        fates |= {row: (name, verdict) for row, verdict in verdicts.items()}
+        kept = kept.where(lambda row, gone=verdicts: row not in gone)
         events(f"{name}: {len(verdicts)} dropped")
-    kept = split(kept, filter["split"].dev_share)
-    if len(kept) + len(dropped) != len(rows) or not any(row.split == "train" for row in kept):
+    families = Counter(row.family for row in kept)
+    dev = held_back(families, filter["split"].dev_share)
+    if len(kept) + len(fates) != len(rows) or not families.keys() - dev:
         raise DataMistake(
             "filter",
-            f"{len(rows)} rows in, {len(kept)} kept, {len(dropped)} dropped, none to train on",
+            f"{len(rows)} rows in, {len(kept)} kept, {len(fates)} dropped, none to train on",
             "loosen the filter that drops most: factory show filter",
         )
-    write_examples(out / "kept.parquet", kept)
-    write_examples(out / "dropped.parquet", [row for row, _, _ in dropped], [entry(name, v) for _, name, v in dropped])
-    return counts(rows, kept, [(name, verdict) for _, name, verdict in dropped])
+    whole = read_examples(path)
+    write_examples(
+        out / "kept.parquet",
+        (
+            replace(row, split="dev" if row.family in dev else "train")
+            for row in whole.where(lambda row: row not in fates)
+        ),
+    )
+    dropped = whole.where(fates.__contains__)
+    write_examples(out / "dropped.parquet", dropped, (entry(*fates[row.id]) for row in dropped))
+    return counts(families, dev, fates.values())
 
 
 def within(name: str, budget: float, verdicts: Mapping[str, Verdict], rows: int) -> None:
@@ -50,14 +61,13 @@ def within(name: str, budget: float, verdicts: Mapping[str, Verdict], rows: int)
         )
 
 
-def split(rows: list[Example], dev_share: float) -> list[Example]:
-    """The rows with their split: whole families go to dev, in an order of their own, until it has its share."""
-    sizes = Counter(row.family for row in rows)
+def held_back(families: Mapping[str, int], dev_share: float) -> set[str]:
+    """The families that go whole to dev, in an order of their own, until it has its share of the rows."""
     dev: set[str] = set()
-    for family in sorted(sizes, key=lambda name: stream_id("dev", name)):
-        if sum(sizes[name] for name in dev) + sizes[family] / 2 < dev_share * len(rows):
+    for family in sorted(families, key=lambda name: stream_id("dev", name)):
+        if sum(families[name] for name in dev) + families[family] / 2 < dev_share * sum(families.values()):
             dev.add(family)
-    return [Example(**{**vars(row), "split": "dev" if row.family in dev else "train"}) for row in rows]
+    return dev
 
 
 def entry(name: str, verdict: Verdict) -> dict[str, Any]:
@@ -65,14 +75,15 @@ def entry(name: str, verdict: Verdict) -> dict[str, Any]:
     return {"check": name, "reason": verdict.reason, "number": verdict.number}
 
 
-def counts(rows: list[Example], kept: list[Example], dropped: list[tuple[str, Verdict]]) -> dict[str, Any]:
+def counts(families: Mapping[str, int], dev: set[str], fates: Collection[tuple[str, Verdict]]) -> dict[str, Any]:
     """What the run prints and the card shows."""
+    kept, held = sum(families.values()), sum(families[name] for name in dev)
     return {
-        "rows": len(rows),
-        "kept": len(kept),
-        "dropped": len(dropped),
-        "dropped_by": dict(Counter(f"{name}: {verdict.reason}" for name, verdict in dropped)),
-        "train": sum(row.split == "train" for row in kept),
-        "dev": sum(row.split == "dev" for row in kept),
-        "families": len({row.family for row in kept}),
+        "rows": kept + len(fates),
+        "kept": kept,
+        "dropped": len(fates),
+        "dropped_by": dict(Counter(f"{name}: {verdict.reason}" for name, verdict in fates)),
+        "train": kept - held,
+        "dev": held,
+        "families": len(families),
     }

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import islice
@@ -51,19 +51,19 @@ def generate(
             f"teacher={teacher.kind}", f"rows of source={source.kind} are as they are", "teacher=grammar"
         )
     if source.kind != "drawn":
-        kept = given(task, source, generate.rows, seed, fates, events)
+        kept: Iterable[Example] = given(task, source, generate.rows, seed, fates, events)
     else:
         ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
         accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
         if teacher.kind == "endpoint":
             accepted = retold(task, accepted, teacher, generate, runtime, fates, costs, events)
         kept = enough(accepted, generate, fates, events)
-    write_examples(out / "examples.parquet", kept)
+    written = write_examples(out / "examples.parquet", kept)
     refused = dict(sorted(fates.items()))
     (out / "refused.json").write_text(json.dumps(refused, indent=1))
     counts = {
-        "candidates": len(kept) + sum(refused.values()),
-        "rows": len(kept),
+        "candidates": written + sum(refused.values()),
+        "rows": written,
         "refused": sum(refused.values()),
         "refused_by": refused,
     }
@@ -136,19 +136,21 @@ def add(costs: Counter[str], more: dict[str, Any]) -> None:
             costs[name] += value
 
 
-def enough(rows: Iterator[Example], generate: config.Generate, fates: Counter[str], events: Events) -> list[Example]:
+def enough(
+    rows: Iterator[Example], generate: config.Generate, fates: Counter[str], events: Events
+) -> Iterator[Example]:
     """As many rows as asked for; DataMistake where they end before."""
-    kept: list[Example] = []
-    for example in rows:
-        kept.append(example)
-        if len(kept) % generate.shard == 0 or len(kept) == generate.rows:
-            events("examples", done=len(kept), total=generate.rows)
-        if len(kept) == generate.rows:
-            return kept
+    kept = 0
+    for kept, example in enumerate(rows, 1):
+        if kept % generate.shard == 0 or kept == generate.rows:
+            events("examples", done=kept, total=generate.rows)
+        yield example
+        if kept == generate.rows:
+            return
     worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))
     raise DataMistake(
         "generate",
-        f"{len(kept) + sum(fates.values())} candidates gave {len(kept)} of {generate.rows} rows ({worst})",
+        f"{kept + sum(fates.values())} candidates gave {kept} of {generate.rows} rows ({worst})",
         "raise generate.candidates_per_row or ask for fewer rows",
     )
 

@@ -9,7 +9,7 @@ from factory import config, models
 from factory.chat import Tokens, encode, span_mistake
 from factory.errors import DataMistake
 from factory.records import Example
-from factory.rows import read_examples, write_table
+from factory.rows import TOLD, read_examples, write_table
 from factory.store import Events, Made, Source
 
 
@@ -20,7 +20,7 @@ def tokenize(kept: Made, tokenizer: Source, tokenize: config.Tokenize, *, out: P
     `overlong=refuse`. Nothing is ever cut.
     """
     words = models.load_tokenizer(tokenizer)
-    rows = read_examples(kept.file("kept.parquet"))
+    rows = read_examples(kept.file("kept.parquet"), TOLD)
     fitting, overlong = [], []
     for number, row in enumerate(rows):
         tokens = verified(words, row)

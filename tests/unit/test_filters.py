@@ -31,7 +31,7 @@ from factory.filters import near_duplicate, private_data
 from factory.records import Example, Verdict
 from factory.rows import read_exam, read_jsonl
 from factory.specialist import Inapplicable, find
-from factory.stages.filter import split, within
+from factory.stages.filter import held_back, within
 from factory.text import random_word
 
 NUMBERS = [
@@ -264,22 +264,14 @@ def test_without_an_exam_nothing_is_contaminated() -> None:
     assert dropped("contamination", SETTINGS, [row("a", text(9, "w"))]) == {}
 
 
-def test_a_split_takes_whole_families_and_about_its_share() -> None:
-    rows = [row(f"{family}{i}", "x", family=family) for family in NUMBERS for i in range(10)]
-    done = split(rows, 0.2)
-    sides = {family: {one.split for one in done if one.family == family} for family in NUMBERS}
-    assert all(len(side) == 1 for side in sides.values())
-    assert [one.id for one in done] == [one.id for one in rows]
-    assert 0.1 <= sum(one.split == "dev" for one in done) / len(done) <= 0.3
+def test_whole_families_are_held_back_to_about_their_share() -> None:
+    held = held_back(dict.fromkeys(NUMBERS, 10), 0.2)
+    assert held < set(NUMBERS)
+    assert 0.1 <= len(held) / len(NUMBERS) <= 0.3
 
 
-def test_a_split_does_not_depend_on_the_order_of_rows() -> None:
-    rows = [row(f"{family}{i}", "x", family=family) for family in NUMBERS for i in range(3)]
-
-    def dev(done: list[Example]) -> set[str]:
-        return {one.family for one in done if one.split == "dev"}
-
-    assert dev(split(rows, 0.2)) == dev(split(rows[::-1], 0.2)) != set()
+def test_what_is_held_back_does_not_depend_on_the_order_of_rows() -> None:
+    assert held_back(dict.fromkeys(NUMBERS, 3), 0.2) == held_back(dict.fromkeys(NUMBERS[::-1], 3), 0.2) != set()
 
 
 BROKEN = {

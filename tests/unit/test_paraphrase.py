@@ -228,7 +228,7 @@ def generated(server: Server, place: Path, count: int) -> dict:
     )
     (step,) = steps(asked, "examples")
     run(step.stage, step.given, step.made, asked.runtime, lambda *_, **__: None, {})
-    return {"counts": step.made.manifest["counts"], "rows": read_examples(step.made.file("examples.parquet"))}
+    return {"counts": step.made.manifest["counts"], "rows": list(read_examples(step.made.file("examples.parquet")))}
 
 
 def test_the_stage_makes_as_many_rows_as_asked_for_and_its_ledger_balances(tmp_path: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from factory.records import Example
-from factory.rows import read_exam, read_examples, read_jsonl, read_table, write_examples, write_jsonl
+from factory.rows import GROUP, TOLD, read_exam, read_examples, read_jsonl, read_table, write_examples, write_jsonl
 
 ROW = Example(
     id="0a",
@@ -28,7 +29,7 @@ def as_read(row: Example) -> Example:
 
 def test_examples_come_back_as_they_went(tmp_path: Path) -> None:
     write_examples(tmp_path / "rows.parquet", [ROW, BARE])
-    assert read_examples(tmp_path / "rows.parquet") == [as_read(ROW), as_read(BARE)]
+    assert list(read_examples(tmp_path / "rows.parquet")) == [as_read(ROW), as_read(BARE)]
 
 
 def test_no_rows_are_a_file_with_the_same_columns(tmp_path: Path) -> None:
@@ -36,8 +37,26 @@ def test_no_rows_are_a_file_with_the_same_columns(tmp_path: Path) -> None:
 
     write_examples(tmp_path / "none.parquet", [])
     write_examples(tmp_path / "one.parquet", [ROW])
-    assert read_examples(tmp_path / "none.parquet") == []
+    assert list(read_examples(tmp_path / "none.parquet")) == []
     assert pq.read_schema(tmp_path / "none.parquet").equals(pq.read_schema(tmp_path / "one.parquet"))
+
+
+def test_many_rows_are_read_group_by_group_in_order_and_left_out_by_id(tmp_path: Path) -> None:
+    rows = [as_read(replace(ROW, id=str(i), answer=f"SELECT {i}")) for i in range(2 * GROUP + 10)]
+    assert write_examples(tmp_path / "rows.parquet", iter(rows)) == len(rows)
+    found = read_examples(tmp_path / "rows.parquet")
+    some = found.where(lambda one: int(one) % 3 == 1)
+    assert list(found) == rows
+    assert list(some) == rows[1::3]
+    assert [one.id for one in some.where(lambda one: one != "4")][:3] == ["1", "7", "10"]
+    assert some[0] == rows[1] and some[-1] == rows[1::3][-1] and some[GROUP // 2] == rows[1 + 3 * (GROUP // 2)]
+    assert list(found[5 :: GROUP - 1]) == rows[5 :: GROUP - 1]
+
+
+def test_only_the_columns_that_are_asked_for_are_read(tmp_path: Path) -> None:
+    write_examples(tmp_path / "rows.parquet", [ROW])
+    (told,) = read_examples(tmp_path / "rows.parquet", TOLD)
+    assert (told.answer, told.tags, told.state, told.provenance) == (ROW.answer, ROW.tags, None, {})
 
 
 def test_drops_carry_check_reason_and_number(tmp_path: Path) -> None:
@@ -48,7 +67,7 @@ def test_drops_carry_check_reason_and_number(tmp_path: Path) -> None:
     )
     first, second = read_table(tmp_path / "dropped.parquet")
     assert (first["check"], first["reason"], first["number"], second["number"]) == ("length", "too long", 9.0, None)
-    assert read_examples(tmp_path / "dropped.parquet") == [as_read(ROW), as_read(BARE)]
+    assert list(read_examples(tmp_path / "dropped.parquet")) == [as_read(ROW), as_read(BARE)]
 
 
 def test_more_reasons_than_rows_is_refused(tmp_path: Path) -> None:
