@@ -42,7 +42,9 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   pretrain     make an embedded base from conf/pretrain
   growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
   exam         draw a specialist's exam, or read it from source.exam, where it has none
-  data         up to the kept rows, then their card: counts, reasons, diversity beside human text
+  data         up to the kept rows, then their page: counts, reasons, coverage, diversity, search
+  diff KEY     what is different between the kept rows of that key and those of this configuration
+  export TO    the kept rows as conversations: to FILE.jsonl, or hub:OWNER/NAME
   overlap      what the exam shares with the base's corpus and the training rows
   new specialist NAME    the folder, the conf file, the tests and the exam of a new one, in the folder you work in
 
@@ -97,7 +99,7 @@ def dispatch(argv: list[str]) -> int:
         return 0
     overrides = [word for word in words if OVERRIDE.fullmatch(word)]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show", "new"):
+    if rest and verb not in ("ask", "show", "new", "diff", "export"):
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
 
@@ -334,6 +336,32 @@ def data(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def diff(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Two versions of a specialist's data: what was asked, what came of it, and which rows they share."""
+    from factory.difference import difference
+
+    if len(rest) != 1:
+        raise Mistake("diff", "which version?", "write the beginning of its key: factory diff kept-0123 specialist=sql")
+    asked = loaded(overrides)
+    found, display = difference(asked, rest[0]), Display(asked)
+    versions = [found.old.folder.name, found.new.folder.name]
+    display.table(["asked", *versions], found.asked or [("the same", "", "")])
+    display.table(["rows", *versions], [(name, f"{old:,}", f"{new:,}") for name, old, new in found.counts])
+    return 0
+
+
+def export(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The kept rows for others."""
+    from factory.export import export as written
+
+    if len(rest) != 1:
+        raise Mistake(
+            "export", "where to?", "write FILE.jsonl or hub:OWNER/NAME: factory export sql.jsonl specialist=sql"
+        )
+    plain(f"{rest[0]}: {written(loaded(overrides), rest[0]):,} rows")
+    return 0
+
+
 def overlap(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What the exam shares with what was read before it; the gate's exit code where it must share nothing and does."""
     from factory.base.card import HEADS, cells, overlap_with
@@ -371,6 +399,8 @@ VERBS: dict[str, Verb] = {
     "growth": growth,
     "exam": exam,
     "data": data,
+    "diff": diff,
+    "export": export,
     "overlap": overlap,
     "new": new,
 }

@@ -1,24 +1,26 @@
-"""The card of a specialist's data: what was drawn, refused, kept and dropped, and its diversity beside human text."""
+"""The card of a specialist's data: what was drawn, refused, kept and dropped, what it covers, and its rows to search in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import base64
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from factory import human, pipeline, specialist
-from factory.config import Config
+from factory.config import Card, Config
 from factory.diversity import Diversity, compared
+from factory.filters.near_duplicate import clusters
+from factory.overlap import TOKEN, formal
 from factory.pages import data_page
 from factory.records import Example
-from factory.rows import read_examples, read_table
-from factory.store import Made, write
+from factory.rows import Examples, read_examples, read_table
+from factory.store import digest, write
 from factory.text import masked, told, values, words
-
-LOOKED_AT = 3000
-"""Kept rows whose text is measured: far more words than diversity looks at."""
-SAMPLES = 6
 
 
 @dataclass(frozen=True)
@@ -29,60 +31,113 @@ class DataCard:
     diversity: Mapping[str, Diversity]
 
 
+@dataclass
+class Tally:
+    """What one pass over the kept rows counts: lengths in words, and rows by what they cover."""
+
+    lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    coverage: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    renderings: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: Example) -> None:
+        """Counts a row."""
+        for name, text in (("prompt", row.prompt), ("of it told", told(row.prompt)), ("answer", row.answer)):
+            self.lengths[name].append(len(words(text)))
+        self.coverage["families"][row.family] += 1
+        for label, value in row.tags.items():
+            if label != "balance":
+                self.coverage[label][value or "(none)"] += 1
+        if "balance" in row.tags:
+            self.coverage["kinds, as filter.balance caps them"][row.tags["balance"]] += 1
+        if formal(row.answer):
+            keywords = {token for token in TOKEN.findall(row.answer) if token.isupper() and len(token) > 1}
+            self.coverage["keywords of the answers"].update(keywords)
+        self.renderings.update(row.provenance.get("renderings", ()))
+
+
 def data_card(asked: Config) -> DataCard:
     """Writes `runs/<specialist>/data.html` from examples and kept rows; Mistake where they are still to be made."""
     made = pipeline.products(asked, "kept")
-    rows = read_examples(made["kept"].file("kept.parquet"))
+    kept, lost = (read_examples(made["kept"].file(f"{name}.parquet")) for name in ("kept", "dropped"))
+    reasons = {
+        row["id"]: row for row in read_table(made["kept"].file("dropped.parquet"), ["id", "check", "reason", "number"])
+    }
+    tally = Tally()
+    for row in kept:
+        tally.add(row)
     people = human.texts()
-    diversity = compared(own_texts(rows[:LOOKED_AT]) | people)
-    counts = {
+    diversity = compared(own_texts(kept[: asked.card.looked_at]) | people)
+    shown = chosen(kept, lost, asked.card.rows)
+    given = {
+        "notice": specialist.find(asked.specialist.name).notice,
         "examples": made["examples"].manifest["counts"],
         "kept": made["kept"].manifest["counts"],
-        "kept_rows": spread([shown(row) for row in rows]),
-        "dropped_rows": dropped(made["kept"]),
+        "lengths": tally.lengths,
+        "coverage": tally.coverage,
+        "renderings": tally.renderings,
+        "diversity": diversity,
         "human": bool(people),
-        "notice": specialist.find(asked.specialist.name).notice,
+        "card": asked.card,
+        "clusters": repeated([row for row in shown if row.id not in reasons], asked.card),
+        "dropped": samples(shown, reasons, asked.card.samples),
+        "shown": len(shown),
+        "packed": packed([[fate(row, reasons), row.family, row.prompt, row.answer, said(row)] for row in shown]),
     }
     path = Path(asked.runtime.runs) / asked.specialist.name / "data.html"
-    write(path, data_page.page(asked.specialist.name, counts, lengths(rows), diversity))
+    write(path, data_page.page(asked.specialist.name, given))
     return DataCard(path, diversity)
 
 
-def own_texts(rows: Sequence[Example]) -> dict[str, list[str]]:
+def own_texts(rows: Iterable[Example]) -> dict[str, list[str]]:
     """What the prompts tell and what the answers say, their values masked."""
-    known = [values(row) for row in rows]
+    pairs = [(row, values(row)) for row in rows]
     return {
-        "our prompts": [masked(told(row.prompt), of) for row, of in zip(rows, known, strict=True)],
-        "our answers": [masked(row.answer, of) for row, of in zip(rows, known, strict=True)],
+        "our prompts": [masked(told(row.prompt), known) for row, known in pairs],
+        "our answers": [masked(row.answer, known) for row, known in pairs],
     }
 
 
-def lengths(rows: Sequence[Example]) -> list[tuple[str, int, int, int, int]]:
-    """Shortest, median, 95th percentile and longest, in words."""
-    sizes = {
-        "prompt": [len(words(row.prompt)) for row in rows],
-        "of it told": [len(words(told(row.prompt))) for row in rows],
-        "answer": [len(words(row.answer)) for row in rows],
+def chosen(kept: Examples, lost: Examples, most: int) -> list[Example]:
+    """All kept and dropped rows; of more than `most` those with the least digests of their ids, whatever the order."""
+    ids = [*kept.ids(), *lost.ids()]
+    taken = set(ids) if len(ids) <= most else set(sorted(ids, key=digest)[:most])
+    return [*kept.where(taken.__contains__), *lost.where(taken.__contains__)]
+
+
+def repeated(rows: Sequence[Example], settings: Card) -> dict[str, Any]:
+    """The clusters of rows that say nearly the same: how many, of how many rows, and some rows of the largest."""
+    heads = clusters([f"{row.prompt}\n{row.answer}" for row in rows], settings.cluster, lambda _: None)
+    sizes = {head: size for head, size in Counter(heads).most_common() if size > 1}
+    members: dict[int, list[Example]] = defaultdict(list)
+    for row, head in zip(rows, heads, strict=True):
+        members[head].append(row)
+    return {
+        "looked_at": len(rows),
+        "count": len(sizes),
+        "rows": sum(sizes.values()),
+        "largest": [(size, members[head][: settings.samples]) for head, size in sizes.items()][: settings.clusters],
     }
-    return [
-        (name, of[0], of[len(of) // 2], of[len(of) * 95 // 100], of[-1])
-        for name, of in ((name, sorted(found)) for name, found in sizes.items())
-    ]
 
 
-def shown(row: Example) -> dict[str, Any]:
-    """A row as the page shows it."""
-    return {"family": row.family, "prompt": row.prompt, "answer": row.answer, "reason": ""}
+def samples(rows: Sequence[Example], reasons: Mapping[str, dict[str, Any]], most: int) -> dict[str, list[Example]]:
+    """Some dropped rows of each check and reason."""
+    found: dict[str, list[Example]] = defaultdict(list)
+    for row in rows:
+        if row.id in reasons:
+            found["{check}: {reason}".format(**reasons[row.id])].append(row)
+    return {why: found[why][:most] for why in sorted(found)}
 
 
-def dropped(kept: Made) -> list[dict[str, Any]]:
-    """Some dropped rows with check, reason and number, of different reasons where there are."""
-    path = kept.file("dropped.parquet")
-    pairs = list(zip(read_examples(path), read_table(path), strict=True))
-    pairs.sort(key=lambda pair: (pair[1]["check"], pair[1]["reason"]))
-    return spread([shown(row) | {key: flat[key] for key in ("check", "reason", "number")} for row, flat in pairs])
+def fate(row: Example, reasons: Mapping[str, dict[str, Any]]) -> str:
+    """The split of a kept row, or why it was dropped."""
+    return row.split if row.id not in reasons else "dropped by {check}: {reason}".format(**reasons[row.id])
 
 
-def spread(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A few rows, evenly far apart."""
-    return rows[:: max(1, -(-len(rows) // SAMPLES))]
+def said(row: Example) -> str:
+    """The labels of a row on one line."""
+    return ", ".join(f"{label} {value}" for label, value in row.tags.items() if value and label != "balance")
+
+
+def packed(rows: list[list[str]]) -> str:
+    """Rows as the page carries them: JSON, compressed, as letters."""
+    return base64.b64encode(gzip.compress(json.dumps(rows, separators=(",", ":")).encode(), 6, mtime=0)).decode()

@@ -373,6 +373,16 @@ class Registry(Group):
     gate: Gate  #: what the alias costs
 
 
+class Card(Group):
+    """How much of the data its page looks at and shows."""
+
+    rows: PositiveInt  #: on the page
+    looked_at: PositiveInt  #: kept rows whose texts are measured
+    cluster: OpenFraction  #: similarity that makes rows one cluster
+    clusters: NonNegativeInt  #: that are shown
+    samples: PositiveInt  #: of a cluster and of each reason
+
+
 class NetworkShape(Group):
     """The shape of an embedded base."""
 
@@ -461,6 +471,7 @@ class Config(Group):
     evaluate: Evaluate
     compare: Compare
     registry: Registry
+    card: Card
     pretrain: Pretrain
     runtime: Runtime
     specialist: Specialist

@@ -39,11 +39,11 @@ def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: Any = None) 
     return written
 
 
-def read_table(path: Path) -> list[dict[str, Any]]:
-    """The plain rows of a Parquet file."""
+def read_table(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
+    """The plain rows of a Parquet file, with all columns or some."""
     import pyarrow.parquet as pq
 
-    return pq.read_table(path).to_pylist()
+    return pq.read_table(path, columns=columns).to_pylist()
 
 
 def write_examples(path: Path, examples: Iterable[Example], extra: Iterable[dict[str, Any]] | None = None) -> int:
@@ -108,8 +108,11 @@ class Examples(Sequence[Example]):
 
     def where(self, wanted: Callable[[str], bool]) -> Examples:
         """Those of them whose id is wanted."""
-        ids = (one for table in self._tables(["id"]) for one in table.column("id").to_pylist())
-        return self._only(self._rows[np.fromiter(map(wanted, ids), bool, len(self))])
+        return self._only(self._rows[np.fromiter(map(wanted, self.ids()), bool, len(self))])
+
+    def ids(self) -> Iterator[str]:
+        """Their ids."""
+        return (one for table in self._tables(["id"]) for one in table.column("id").to_pylist())
 
     def _only(self, rows: np.ndarray) -> Examples:
         other = copy(self)

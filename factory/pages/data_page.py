@@ -1,4 +1,4 @@
-"""The page of a specialist's data: `data.html`, what was made, kept and dropped, and how varied it is."""
+"""The page of a specialist's data: `data.html`, what was made, kept and dropped, what it covers, and its rows to search in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from factory.diversity import Diversity
-from factory.pages.report_page import count, percent
+from factory.pages.report_page import axis, count, drawn, percent
 
 FIGURES = (
     ("words looked at", lambda d: count(d.words)),
@@ -21,27 +21,75 @@ FIGURES = (
     ("openings per text", lambda d: f"{d.openings:.2f}"),
 )
 """Heads and cells of the table of diversity."""
+BARS = 40
+"""Bars of a histogram."""
+VALUES = 12
+"""Values of a label that are listed; the others are one line."""
 
 
-def page(specialist: str, counts: Mapping[str, Any], lengths: Sequence[Any], diversity: Mapping[str, Diversity]) -> str:
+def page(specialist: str, given: Mapping[str, Any]) -> str:
     """One HTML file; the same input gives the same text.
 
-    `counts` holds what the stages generate and filter counted (`examples`, `kept`) and samples of rows (`kept_rows`,
-    `dropped_rows`); `lengths` are lines of text: what, then shortest, median, 95th percentile and longest in words.
+    `given` is what `data_card` counted: `examples` and `kept` (the stages' counts), `lengths` (text -> words of each kept
+    row), `coverage` (label -> value -> kept rows), `renderings`, `diversity`, `clusters`, samples and the `packed` rows.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    total = given["kept"]["kept"]
+    return drawn(
+        "data.html",
+        **{
+            **given,
+            "specialist": specialist,
+            "flow": flow(given["examples"], given["kept"]),
+            "lengths": [(name, *quantiles(found), histogram(found)) for name, found in given["lengths"].items()],
+            "coverage": {label: listed(found, total) for label, found in given["coverage"].items()},
+            "heads": heads(),
+            "diversity": cells(given["diversity"]),
+        },
+    )
 
-    drawn = Environment(
-        loader=PackageLoader("factory", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    drawn.filters |= {"count": count, "percent": percent}
-    return drawn.get_template("data.html").render(
-        specialist=specialist, lengths=lengths, heads=heads(), diversity=cells(diversity), **counts
-    )
+
+def flow(examples: Mapping[str, Any], kept: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What became of the candidates: bars, each with its parts as (name, rows, share of all candidates)."""
+    of = max(1, examples["candidates"])
+    bars = {
+        "candidates": {"accepted": examples["rows"], "refused": examples["refused"]},
+        "accepted": {"kept": kept["kept"], "dropped": kept["dropped"]},
+        "kept": {"train": kept["train"], "dev": kept["dev"]},
+    }
+    return [
+        {"name": name, "rows": sum(parts.values()), "parts": [(part, rows, rows / of) for part, rows in parts.items()]}
+        for name, parts in bars.items()
+    ]
+
+
+def quantiles(found: Sequence[int]) -> tuple[int, int, int, int]:
+    """Shortest, median, 95th percentile and longest."""
+    ordered = sorted(found)
+    return ordered[0], ordered[len(ordered) // 2], ordered[len(ordered) * 95 // 100], ordered[-1]
+
+
+def histogram(found: Sequence[int]) -> dict[str, Any]:
+    """Bars of equal width from 0 to the longest, their heights by rows, and the axis below."""
+    across = axis([0, max(found)], 0, 400, least=1.0)
+    width = across.high / BARS
+    rows = [0] * BARS
+    for words in found:
+        rows[min(BARS - 1, int(words / width))] += 1
+    most = max(rows)
+    bars = [(400 * place / BARS, round(80 * number / most, 1), number) for place, number in enumerate(rows) if number]
+    return {"bars": bars, "width": 400 / BARS, "words": width, "axis": across}
+
+
+def listed(found: Mapping[str, int], total: int) -> dict[str, Any]:
+    """The values of a label with their rows and shares, the commonest first, and what is left of many."""
+    ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    rest = [rows for _, rows in ordered[VALUES:]]
+    return {
+        "values": [(value, rows, rows / total) for value, rows in ordered[:VALUES]],
+        "most": ordered[0][1] / total,
+        "count": len(ordered),
+        "rest": (len(rest), max(rest), min(rest)) if rest else None,
+    }
 
 
 def heads() -> list[str]:

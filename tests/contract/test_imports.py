@@ -29,7 +29,7 @@ LAYERS = (
         "outside",
     },
     {"stages"},
-    {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "growth", "new"},
+    {"pipeline", "fleet", "exam", "forecast", "preview", "ask", "data_card", "difference", "export", "growth", "new"},
     {"cli", "display", "sweep"},
     {"__main__"},
 )

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from factory import config
 from factory.cli import main
-from factory.data_card import data_card, spread
+from factory.config import Card
+from factory.data_card import data_card, repeated
 from factory.errors import Mistake
 from factory.pages.data_page import cells, heads
+from factory.records import Example
 
 
 def words(folder: Path) -> list[str]:
@@ -32,7 +37,7 @@ def test_the_card_says_what_was_kept_and_dropped(in_sums_folder: Path, monkeypat
     assert "300 passed the specialist's own verifier" in page
     assert "Human text is not there" in page and list(card.diversity) == ["our prompts", "our answers"]
     assert card.diversity["our prompts"].distinct[1] < 0.1
-    assert "exact_duplicate: said before" in page and "dropped by exact_duplicate: said before" in page
+    assert "exact_duplicate: said before" in page
     assert [len(row) for row in cells(card.diversity)] == [len(heads())] * 2
 
 
@@ -49,6 +54,21 @@ def test_without_kept_rows_there_is_no_card(in_sums_folder: Path) -> None:
         data_card(config.load(words(in_sums_folder)))
 
 
-def test_samples_are_spread() -> None:
-    assert spread([{"n": n} for n in range(13)]) == [{"n": n} for n in (0, 3, 6, 9, 12)]
-    assert spread([{"n": 1}]) == [{"n": 1}] and spread([]) == []
+def test_of_more_rows_than_the_page_takes_their_digests_choose(in_sums_folder: Path) -> None:
+    assert main(["data", *words(in_sums_folder), "card.rows=40"]) == 0
+    page = (in_sums_folder / "runs/sums/data.html").read_text()
+    (packed,) = re.findall(r'id="rows">(.*)</script>', page)
+    rows = json.loads(gzip.decompress(base64.b64decode(packed)))
+    assert len(rows) == 40 and "40 of the 300 rows are on this page" in page
+    assert {row[0] for row in rows} <= {"train", "dev", "dropped by exact_duplicate: said before"}
+
+
+def test_rows_that_nearly_repeat_each_other_are_clusters() -> None:
+    def row(name: str, text: str) -> Example:
+        return Example(name, ({"role": "user", "content": text},), "yes", None, "f")
+
+    long = " ".join(f"w{i}" for i in range(60))
+    rows = [row("a", long), row("b", "something else"), row("c", f"{long} now"), row("d", f"{long} then")]
+    found = repeated(rows, Card(rows=9, looked_at=9, cluster=0.7, clusters=2, samples=2))
+    assert (found["count"], found["rows"], found["looked_at"]) == (1, 3, 4)
+    assert [(size, [one.id for one in some]) for size, some in found["largest"]] == [(3, ["a", "c"])]
