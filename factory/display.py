@@ -231,7 +231,8 @@ def taught(costs: dict[str, Any] | None) -> list[str]:
         return []
     failed = {why.removeprefix("failed tries: "): n for why, n in costs.items() if why.startswith("failed tries: ")}
     tries = f", {sum(failed.values())} of them failed: {ranked(failed)}" if failed else ""
-    used = f"{costs['tokens in']:,} tokens in, {costs['tokens out']:,} out, {costs['money']:.2f} paid"
+    paid = f", {costs['money']:.2f} paid" if "money" in costs else ""
+    used = f"{costs['tokens in']:,} tokens in, {costs['tokens out']:,} out{paid}"
     return [f"teacher: {costs['calls']} calls, {costs['found']} found stored; {used}{tries}"]
 
 

@@ -36,7 +36,8 @@ A row is `messages` (the answer is the last turn), `id`, `family`, `split` and `
 def export(asked: Config, to: str) -> int:
     """Writes the kept rows to a file that ends in .jsonl, or to `hub:OWNER/NAME`, which is made private; how many.
 
-    A row is `messages` with the answer as the last turn, its id, family, split and tags; `source=file` reads it back.
+    A row is `messages` with the answer as the last turn (`prompt`, `chosen` and `rejected` where teacher.recipe=preferences
+    made it), its id, family, split and tags; `source=file` reads it back.
     Mistake where the rows are not made or the file is there already; Unavailable where the hub does not take them.
     """
     kept = pipeline.products(asked, "kept")["kept"]
@@ -59,10 +60,15 @@ def export(asked: Config, to: str) -> int:
 
 
 def conversations(rows: Iterable[Example]) -> Iterator[dict[str, Any]]:
-    """Rows as conversations."""
+    """Rows as conversations; those that have an answer to be rejected as preferences."""
     for row in rows:
-        turns = [*row.messages, {"role": "assistant", "content": row.answer}]
-        yield {"id": row.id, "messages": turns, "family": row.family, "split": row.split, "tags": row.tags}
+        about = {"id": row.id, "family": row.family, "split": row.split, "tags": row.tags}
+        answer = [{"role": "assistant", "content": row.answer}]
+        if row.tags.get("origin") == "preferences":
+            rejected = [{"role": "assistant", "content": row.provenance["rejected"]}]
+            yield about | {"prompt": list(row.messages), "chosen": answer, "rejected": rejected}
+        else:
+            yield about | {"messages": [*row.messages, *answer]}
 
 
 def data_set(folder: Path, rows: Iterable[Example], facts: dict[str, Any]) -> None:

@@ -110,20 +110,22 @@ def rows_made(made: Made) -> int:
 def teaching(asked: Config) -> str:
     """What a teacher's server may be asked for and paid, from a few rows of the grammar; nothing where there is none."""
     from factory.specialist import Inapplicable, find
+    from factory.teachers import recipe
     from factory.teachers.endpoint import BYTES_PER_TOKEN, price
-    from factory.teachers.paraphrase import template
 
     task, rows, sizes = find(asked.specialist.name), asked.generate.rows, []
     if asked.teacher.kind != "endpoint" or asked.source.kind != "drawn" or rows is None:
         return ""
-    frame, settings = len(template(task)), task.typed(asked.specialist.settings)
+    way, settings = recipe(str(asked.teacher.recipe)), task.typed(asked.specialist.settings)
+    prompt = way.template(task)
     for index in range(SAMPLE):
         with suppress(Inapplicable):
-            sizes.append(frame + len(task.telling(task.example(index, asked.seed, settings, "train").prompt)))
-    read = round(rows * sum(sizes) / len(sizes) / BYTES_PER_TOKEN)
-    written, cost = rows * asked.teacher.max_tokens, price(asked.teacher, asked.runtime.calls)
+            sizes.append(len(way.asked(task, task.example(index, asked.seed, settings, "train"), prompt)))
+    calls = rows * (asked.teacher.samples if way.SEVERAL else 1)
+    read = round(calls * sum(sizes) / len(sizes) / BYTES_PER_TOKEN)
+    written, cost = calls * asked.teacher.max_tokens, price(asked.teacher, asked.runtime.calls)
     money = (read * cost.input + written * cost.output) / 1e6
     return (
-        f"teacher: {rows:,} calls or more (a row that is refused is replaced), about {read:,} tokens in, "
+        f"teacher: {calls:,} calls or more (a row that is refused is replaced), about {read:,} tokens in, "
         f"at most {written:,} out, at most {money:.2f} in all"
     )

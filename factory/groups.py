@@ -75,11 +75,16 @@ class Base(Group):
     remote_code: Literal[False]  #: code that comes with a model is never run
 
 
+Recipe = Literal["paraphrase", "back_translation", "best_of_n", "preferences"]
+
+
 class Teacher(Group):
     """Who writes the examples."""
 
-    kind: Literal["grammar", "endpoint"]  #: the specialist's own grammar, or a server beside it
-    recipe: Literal["paraphrase"] | None  #: what a teacher is asked for: a grammar row's prompt in other words
+    kind: Literal["grammar", "endpoint", "local"]  #: the specialist's own grammar, a server, or a model loaded here
+    recipe: Recipe | None  #: what a teacher is asked for
+    samples: PositiveInt  #: answers to one prompt, where a recipe asks for several
+    specialist: Slug | None  #: local: whose registered version speaks; null: the base alone
     url: Text | None  #: of an OpenAI-compatible server, up to /v1
     model: Text | None  #: its name there, and in the price table
     key_env: Text | None  #: environment variable that holds the key; null: none is sent
@@ -88,9 +93,11 @@ class Teacher(Group):
     max_tokens: PositiveInt  #: per answer; one that is cut off is a failure
 
     @model_validator(mode="after")
-    def _endpoint_is_whole(self) -> Teacher:
-        if self.kind == "endpoint" and not (self.url and self.model and self.recipe):
-            raise ValueError("kind=endpoint needs url, model and recipe")
+    def _is_whole(self) -> Teacher:
+        if self.kind == "endpoint" and not (self.url and self.model):
+            raise ValueError("kind=endpoint needs url and model")
+        if (self.kind == "grammar") != (self.recipe is None):
+            raise ValueError(f"kind={self.kind} {'has no' if self.recipe else 'needs a'} recipe")
         return self
 
 

@@ -299,10 +299,25 @@ def base_alone(model: PeftModel, alone: bool) -> Iterator[None]:
         yield
 
 
+def sample(
+    model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompt: list[int], settings: config.Teacher, seed: int
+) -> list[int]:
+    """One sampled answer to a prompt of ids (greedy at temperature 0): the same for a seed, whatever was asked before."""
+    import torch
+
+    how = {"temperature": settings.temperature, "top_p": settings.top_p} if settings.temperature else {}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return answer(model, tokenizer, [prompt], settings.max_tokens, **how)[0]
+
+
 def answer(
-    model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int
+    model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int, **sampling: float
 ) -> list[list[int]]:
-    """Greedy answers to prompts of ids, batched with padding on the left; each up to and without its stop token."""
+    """Answers to prompts of ids, batched with padding on the left; each up to and without its stop token.
+
+    Greedy, or with `sampling` (temperature, top_p).
+    """
     import torch
 
     width = max(map(len, prompts))
@@ -314,7 +329,8 @@ def answer(
             input_ids=ids,
             attention_mask=mask,
             max_new_tokens=most,
-            do_sample=False,
+            do_sample=bool(sampling),
+            **sampling,
             pad_token_id=pad,
             eos_token_id=tokenizer.eos_token_id,
             cache_implementation="static",  # the default copies itself at every token: 16 % slower on a CPU

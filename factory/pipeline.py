@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory import models, specialist, store
 from factory.config import Config, of_specialist
@@ -20,8 +20,11 @@ from factory.stages.tokenize import tokenize
 from factory.stages.train import train
 from factory.store import Events, Made, Source, Stage
 
+if TYPE_CHECKING:
+    from factory.teachers.local import Speaker
+
 STAGES = (
-    Stage("examples", generate, version=1),
+    Stage("examples", generate, version=2),
     Stage("kept", filter, version=4),
     Stage("tokens", tokenize, version=1),
     Stage("adapter", train, version=2),
@@ -72,6 +75,7 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "source": config.source,
         "rows": rows(config.source),
         "teacher": config.teacher,
+        "speaker": speaker(config),
         "generate": config.generate,
         "filter": config.filter,
         "tokenize": config.tokenize,
@@ -126,6 +130,24 @@ def other_adapter(config: Config, coming: Mapping[str, Made]) -> Made | None:
         return coming[name]
     *_, last = steps(of_specialist(config, name), "adapter")
     return last.made if last.made.complete else None
+
+
+def speaker(config: Config) -> Speaker | None:
+    """The model of a local teacher: the base of this configuration, and the adapter of the version that holds the alias."""
+    if config.teacher.kind != "local":
+        return None
+    from factory.teachers.local import Speaker
+
+    adapter = None
+    if config.teacher.specialist:
+        from factory.registry import fetch
+
+        other = of_specialist(config, config.teacher.specialist)
+        folder, _ = fetch(other.registry, other.registry.alias, Path(config.runtime.runs) / "fetched")
+        names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+        adapter = Source(folder, store.folder_digest(folder, names))
+    weights, tokenizer = models.weights_source(config.base), models.tokenizer_source(config.base)
+    return Speaker(weights, tokenizer, config.base.weights, adapter)
 
 
 def exam(task: specialist.Specialist) -> Source:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from itertools import islice
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory import config
 from factory.errors import ConfigMistake, DataMistake
@@ -25,6 +25,10 @@ from factory.specialist import Inapplicable, Specialist, find
 from factory.stages.sitting import chosen
 from factory.store import Events, Source
 
+if TYPE_CHECKING:
+    from factory.teachers import Teacher
+    from factory.teachers.local import Speaker
+
 Shard = list[tuple[int, Verdict, Example | None]]
 
 
@@ -34,6 +38,7 @@ def generate(
     rows: Source | None,
     lists: Source,
     teacher: config.Teacher,
+    speaker: Speaker | None,
     generate: config.Generate,
     seed: int,
     *,
@@ -41,7 +46,8 @@ def generate(
     runtime: config.Runtime,
     events: Events,
 ) -> dict[str, Any]:
-    """Writes `examples.parquet` and `refused.json`; `lists` are the files the specialist draws from, `rows` those of a user.
+    """Writes `examples.parquet` and `refused.json`; `lists` are the files the specialist draws from, `rows` those of a user,
+    `speaker` is the model of a local teacher.
 
     Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
     """
@@ -55,8 +61,8 @@ def generate(
     else:
         ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
         accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
-        if teacher.kind == "endpoint":
-            accepted = retold(task, accepted, teacher, generate, runtime, fates, costs, events)
+        if teacher.kind != "grammar":
+            accepted = retold(task, accepted, named(teacher, speaker, runtime), generate, fates, costs, events)
         kept = enough(accepted, generate, fates, events)
     written = write_examples(out / "examples.parquet", kept)
     refused = dict(sorted(fates.items()))
@@ -92,20 +98,16 @@ def drawn(
 def retold(
     task: Specialist,
     rows: Iterator[Example],
-    teacher: config.Teacher,
+    teacher: Teacher,
     generate: config.Generate,
-    runtime: config.Runtime,
     fates: Counter[str],
     costs: Counter[str],
     events: Events,
 ) -> Iterator[Example]:
-    """The rows in a teacher's words, where they mean the same; as many are asked for at a time as are still lacking."""
-    from factory.teachers.endpoint import Endpoint
-    from factory.teachers.paraphrase import in_turn
-    from factory.teachers.replies import Replies
+    """What a teacher makes of the rows and what holds; as many are asked for at a time as are still lacking."""
+    from factory.teachers import recipe, retell
 
-    replies = Replies(Path(runtime.runs) / "replies.sqlite")
-    lacking, answered, out = generate.rows, 0, 0
+    asked, lacking, answered, out = recipe(str(teacher.settings.recipe)), generate.rows or 0, 0, 0
 
     def done() -> None:
         nonlocal answered, out
@@ -115,8 +117,9 @@ def retold(
     try:
         while lacking and (wave := list(islice(rows, lacking))):
             out = len(wave)
-            found, cost = in_turn(partial(Endpoint, teacher, runtime.calls, replies, costs["money"]), task, wave, done)
-            add(costs, cost)
+            found = asyncio.run(retell(teacher, asked, task, wave, done))
+            costs.clear()
+            add(costs, teacher.costs())
             for verdict, example in found:
                 if example is None:
                     fates[verdict.reason] += 1
@@ -124,7 +127,17 @@ def retold(
                     lacking -= 1
                     yield example
     finally:
-        replies.close()
+        teacher.replies.close()
+
+
+def named(teacher: config.Teacher, speaker: Speaker | None, runtime: config.Runtime) -> Teacher:
+    """The teacher that the configuration names."""
+    from factory.teachers.endpoint import Endpoint
+    from factory.teachers.local import Local
+    from factory.teachers.replies import Replies
+
+    replies = Replies(Path(runtime.runs) / "replies.sqlite")
+    return Local(teacher, speaker, runtime, replies) if speaker else Endpoint(teacher, runtime.calls, replies)
 
 
 def add(costs: Counter[str], more: dict[str, Any]) -> None:

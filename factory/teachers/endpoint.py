@@ -16,16 +16,13 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import jsonschema
-
 from factory import config
 from factory.errors import ConfigMistake, Mistake, Unavailable
 from factory.records import Message
-from factory.teachers import Failed
+from factory.teachers import Failed, Teacher
 from factory.teachers.pace import Pace
 from factory.teachers.replies import Replies
 
-MEND = "That does not fit the schema: {why}. Answer again, with the JSON alone."
 LONGEST_WAIT = 30.0
 """Seconds between two tries, at most."""
 BYTES_PER_TOKEN = 4
@@ -36,22 +33,21 @@ STOP = {401: "the key is refused", 403: "access is refused", 404: "no such addre
 """Statuses that every further request would get too."""
 
 
-class Endpoint:
-    """One server, one model; used inside `async with`."""
+class Endpoint(Teacher):
+    """One server, one model."""
 
-    def __init__(self, teacher: config.Teacher, calls: config.Calls, replies: Replies, paid: float = 0.0) -> None:
-        """`paid` is what the same run has spent before: the budget is the run's."""
-        self.teacher, self.calls, self.replies, self.paid = teacher, calls, replies, paid
-        self.pace = Pace(calls.at_once, calls.requests_per_minute, calls.tokens_per_minute)
-        self.counts: Counter[str] = Counter()
+    def __init__(self, settings: config.Teacher, calls: config.Calls, replies: Replies) -> None:
+        super().__init__(settings, replies)
+        self.calls = calls
         self.tries: Counter[str] = Counter()
         self.in_a_row, self.last, self.held = 0, "", 0.0
-        self.price = price(teacher, calls)
-        self.headers = {"Authorization": f"Bearer {secret(teacher.key_env)}"} if teacher.key_env else {}
+        self.price = price(settings, calls)
+        self.headers = {"Authorization": f"Bearer {secret(settings.key_env)}"} if settings.key_env else {}
 
     async def __aenter__(self) -> Endpoint:
         import aiohttp
 
+        self.pace = Pace(self.calls.at_once, self.calls.requests_per_minute, self.calls.tokens_per_minute)
         limits = aiohttp.ClientTimeout(total=self.calls.timeout)
         self.session = aiohttp.ClientSession(timeout=limits, headers=self.headers)
         return self
@@ -59,36 +55,19 @@ class Endpoint:
     async def __aexit__(self, *_: object) -> None:
         await self.session.close()
 
-    async def ask(self, messages: Sequence[Message], schema: dict[str, Any], seed: int) -> dict[str, Any] | Failed:
-        """JSON that fits the schema, mended once where it did not; or why there is none."""
-        said = await self.say(messages, schema, seed)
-        if isinstance(said, Failed):
-            return said
-        found = fitting(said, schema)
-        if not isinstance(found, Failed):
-            return found
-        self.counts["mended"] += 1
-        turns = [{"role": "assistant", "content": said}, {"role": "user", "content": MEND.format(why=found.reason)}]
-        again = await self.say([*messages, *turns], schema, seed)
-        if isinstance(again, Failed):
-            return again
-        found = fitting(again, schema)
-        return Failed("the answer does not fit the schema") if isinstance(found, Failed) else found
-
-    async def say(self, messages: Sequence[Message], schema: dict[str, Any], seed: int) -> str | Failed:
+    async def say(self, messages: Sequence[Message], schema: dict[str, Any] | None, seed: int) -> str | Failed:
         """The text of one answer, from the store or from the server."""
-        request = {
-            "model": self.teacher.model,
+        request: dict[str, Any] = {
+            "model": self.settings.model,
             "messages": list(messages),
-            "temperature": self.teacher.temperature,
-            "top_p": self.teacher.top_p,
-            "max_tokens": self.teacher.max_tokens,
+            "temperature": self.settings.temperature,
+            "top_p": self.settings.top_p,
+            "max_tokens": self.settings.max_tokens,
             "seed": seed,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": schema, "strict": True},
-            },
         }
+        if schema is not None:
+            wanted = {"name": "answer", "schema": schema, "strict": True}
+            request["response_format"] = {"type": "json_schema", "json_schema": wanted}
         body = self.replies.find(request)
         if body is not None:
             self.counts["found"] += 1
@@ -103,8 +82,8 @@ class Endpoint:
 
     async def fetch(self, request: dict[str, Any]) -> str | Failed:
         """The body from the server, kept; tried again while that makes sense. Unavailable where nobody answers any more."""
-        tokens = len(json.dumps(request["messages"])) // BYTES_PER_TOKEN + self.teacher.max_tokens
-        most = self.cost(tokens, self.teacher.max_tokens)
+        tokens = len(json.dumps(request["messages"])) // BYTES_PER_TOKEN + self.settings.max_tokens
+        most = self.cost(tokens, self.settings.max_tokens)
         why = ""
         for attempt in range(self.calls.tries):
             async with self.pace.turn(tokens):
@@ -133,7 +112,7 @@ class Endpoint:
         """Unavailable where too many calls in a row have failed."""
         if self.in_a_row >= self.calls.failures_in_a_row:
             raise Unavailable(
-                f"teacher.url={self.teacher.url}",
+                f"teacher.url={self.settings.url}",
                 f"{self.in_a_row} calls in a row failed, the last: {self.last}",
                 "what was answered is kept: run again when the server is well",
             )
@@ -145,7 +124,7 @@ class Endpoint:
         self.counts["calls"] += 1
         start = time.monotonic()
         try:
-            async with self.session.post(f"{self.teacher.url}/chat/completions", json=request) as answer:
+            async with self.session.post(f"{self.settings.url}/chat/completions", json=request) as answer:
                 body, status = await answer.text(), answer.status
                 after = answer.headers.get("Retry-After", "")
         except TimeoutError:
@@ -158,7 +137,9 @@ class Endpoint:
             self.pace.too_fast()
         if status in STOP:
             raise Mistake(
-                f"teacher.url={self.teacher.url}", f"{STOP[status]} (status {status})", "look at url, model and key_env"
+                f"teacher.url={self.settings.url}",
+                f"{STOP[status]} (status {status})",
+                "look at url, model and key_env",
             )
         if status not in AGAIN:
             return None, f"status {status}", None
@@ -198,32 +179,19 @@ class Endpoint:
     def afford(self, most: float) -> None:
         """Mistake where one more call could cost more than the budget has."""
         budget = self.calls.budget
-        if budget is not None and self.paid + self.spent + self.held + most > budget:
+        if budget is not None and self.spent + self.held + most > budget:
             raise Mistake(
                 f"runtime.calls.budget={budget:g}",
-                f"{self.paid + self.spent:.4f} is spent and {self.held:.4f} on its way, the next call may cost {most:.4f}",
+                f"{self.spent:.4f} is spent and {self.held:.4f} on its way, the next call may cost {most:.4f}",
                 "what was answered is kept: raise the budget and run again",
             )
 
     def costs(self) -> dict[str, Any]:
         """The ledger of calls, tokens and money; tries that failed by their reason."""
-        names = ("calls", "found", "mended", "tokens in", "tokens out")
-        return {name: self.counts[name] for name in dict.fromkeys([*names, *self.counts])} | {
+        return super().costs() | {
             "failed tries": dict(sorted(self.tries.items())),
             "money": round(self.spent, 6),
         }
-
-
-def fitting(text: str, schema: dict[str, Any]) -> dict[str, Any] | Failed:
-    """The JSON of a text if it fits the schema; else why not."""
-    try:
-        found = json.loads(text)
-        jsonschema.validate(found, schema)
-    except ValueError as error:
-        return Failed(f"no JSON ({error})")
-    except jsonschema.ValidationError as error:
-        return Failed(error.message[:200])
-    return found
 
 
 def price(teacher: config.Teacher, calls: config.Calls) -> config.Price:

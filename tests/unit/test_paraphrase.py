@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections import Counter
@@ -21,8 +22,9 @@ from factory.rows import read_examples
 from factory.specialist import Inapplicable, Specialist, find
 from factory.stages.generate import admit
 from factory.store import run
+from factory.teachers import recipe, retell
 from factory.teachers.endpoint import Endpoint
-from factory.teachers.paraphrase import in_turn, template
+from factory.teachers.paraphrase import template
 from factory.teachers.replies import Replies
 from tests.server import Server, serving
 
@@ -159,8 +161,8 @@ class Faulty:
 
 def retold(server: Server, asked: list[Example], place: Path) -> list:
     configured, replies = load(overrides(server)), Replies(place / "replies.sqlite")
-    make = partial(Endpoint, configured.teacher, configured.runtime.calls, replies)
-    found, _ = in_turn(make, task(), asked, lambda: None)
+    endpoint = Endpoint(configured.teacher, configured.runtime.calls, replies)
+    found = asyncio.run(retell(endpoint, recipe("paraphrase"), task(), asked, lambda: None))
     replies.close()
     return found
 
