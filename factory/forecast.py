@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from factory.config import Config
@@ -109,18 +110,22 @@ def rows_made(made: Made) -> int:
 
 def teaching(asked: Config) -> str:
     """What a teacher's server may be asked for and paid, from a few rows of the grammar; nothing where there is none."""
+    from factory.outside.seeds import seeds
     from factory.specialist import Inapplicable, find
     from factory.teachers import recipe
     from factory.teachers.endpoint import BYTES_PER_TOKEN, price
 
     task, rows, sizes = find(asked.specialist.name), asked.generate.rows, []
-    if asked.teacher.kind != "endpoint" or asked.source.kind != "drawn" or rows is None:
+    if asked.teacher.kind != "endpoint" or rows is None:
         return ""
     way, settings = recipe(str(asked.teacher.recipe)), task.typed(asked.specialist.settings)
     prompt = way.template(task)
-    for index in range(SAMPLE):
-        with suppress(Inapplicable):
-            sizes.append(len(way.asked(task, task.example(index, asked.seed, settings, "train"), prompt)))
+    if asked.source.kind != "drawn":
+        sizes = [len(row.prompt) for row in islice(seeds(task.name, asked.source, asked.seed), SAMPLE)]
+    else:
+        for index in range(SAMPLE):
+            with suppress(Inapplicable):
+                sizes.append(len(way.asked(task, task.example(index, asked.seed, settings, "train"), prompt)))
     calls = rows * (asked.teacher.samples if way.SEVERAL else 1)
     read = round(calls * sum(sizes) / len(sizes) / BYTES_PER_TOKEN)
     written, cost = calls * asked.teacher.max_tokens, price(asked.teacher, asked.runtime.calls)

@@ -75,7 +75,7 @@ class Base(Group):
     remote_code: Literal[False]  #: code that comes with a model is never run
 
 
-Recipe = Literal["paraphrase", "back_translation", "best_of_n", "preferences"]
+Recipe = Literal["paraphrase", "back_translation", "best_of_n", "preferences", "questions", "grid"]
 
 
 class Teacher(Group):
@@ -140,12 +140,12 @@ class GenericScore(Group):
 
 
 class Source(Group):
-    """Where examples come from: drawn by the specialist, or rows that somebody has."""
+    """Where examples come from: drawn by the specialist, rows that somebody has, or what a teacher makes rows from."""
 
-    kind: Literal["drawn", "file", "hub"]  #: the specialist itself, a file, a data set of the hub
+    kind: Literal["drawn", "file", "hub", "documents", "grid"]  #: what the examples are made from
     dataset: Text | None  #: hub: its id
     revision: Text | None  #: hub: commit or tag
-    train: Text | None  #: file: path; hub: name of the split
+    train: Text | None  #: file, documents, grid: path; hub: name of the split
     exam: Text | None  #: the same of the rows to be proven on
     prompt: Text | None  #: template of the prompt, columns in braces; null: as the rows' own shape has it
     answer: Text | None  #: the same of the answer
@@ -153,12 +153,18 @@ class Source(Group):
     similar: OpenFraction  #: share of runs of three words from which two prompts are one cluster
     malformed: Literal["stop", "drop"]  #: end at the first row that cannot be read, or leave it out on record
     max_line: PositiveInt  #: bytes; a longer line is malformed
+    ask: (
+        Text | None
+    )  #: documents, grid: what the teacher is asked, with {passage} and {sentence}, or attributes, in braces
+    passage: PositiveInt  #: documents: words of a passage, at most, unless one paragraph is longer
     score: GenericScore  #: how answers are held against the given ones
 
     @model_validator(mode="after")
     def _rows_are_named(self) -> Source:
         if (self.kind != "drawn" and not self.train) or (self.kind == "hub" and not (self.dataset and self.revision)):
             raise ValueError(f"kind={self.kind} needs train{', dataset and revision' * (self.kind == 'hub')}")
+        if (self.kind in ("documents", "grid")) != bool(self.ask):
+            raise ValueError(f"kind={self.kind} {'has no' if self.ask else 'needs'} ask")
         return self
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from factory.config import Config, of_specialist
 from factory.config import Source as Asked
 from factory.errors import Mistake
 from factory.made_with import made_with
+from factory.outside.seeds import documents
 from factory.stages.compare import compare
 from factory.stages.evaluate import evaluate
 from factory.stages.filter import filter
@@ -162,11 +163,14 @@ def exam(task: specialist.Specialist) -> Source:
 
 
 def rows(source: Asked) -> Source | None:
-    """The rows that somebody has, by content; those of the hub by their commit. None where the specialist draws its own."""
+    """The rows, documents or attributes that somebody has, by content; those of the hub by their commit. None: drawn rows."""
     if source.kind == "drawn":
         return None
     if source.kind == "hub":
         return Source(str(source.dataset), store.digest([source.dataset, source.revision, source.train]))
+    if source.kind == "documents":
+        files = documents(source)
+        return Source(str(source.train), store.digest([[path.name, store.sha256(path)] for path in files]))
     path = Path(str(source.train)).expanduser()
     if not path.is_file():
         raise Mistake(f"source.train={source.train}", "no such file", "write it as a path from here")

@@ -45,7 +45,7 @@ def collect(name: str, source: Source, part: str, events: Events) -> Collected:
     for number, row in numbered(source, where):
         said, shape = recognised(row, shape, source, events)
         if isinstance(said, Malformed):
-            place = f"{where}, {'line' if source.kind == 'file' else 'row'} {number}"
+            place = f"{where}, {'row' if source.kind == 'hub' else 'line'} {number}"
             if source.malformed == "stop":
                 raise DataMistake(place, said, "mend it, or leave such rows out: source.malformed=drop")
             found.malformed.append((place, said))
@@ -61,7 +61,7 @@ def collect(name: str, source: Source, part: str, events: Events) -> Collected:
 
 def numbered(source: Source, where: str) -> Numbered:
     """The raw rows of a file or of a hub's data set, with their numbers."""
-    if source.kind == "file":
+    if source.kind != "hub":
         path = Path(where).expanduser()
         if not path.is_file():
             raise DataMistake(where, "no such file", "write source.train and source.exam as paths from here")

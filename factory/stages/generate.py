@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from factory import config
 from factory.errors import ConfigMistake, DataMistake
 from factory.outside.collect import collect
+from factory.outside.seeds import seeds
 from factory.records import KEPT, Example, Verdict
 from factory.rows import read_jsonl, write_examples, write_jsonl
 from factory.specialist import Inapplicable, Specialist, find
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from factory.teachers import Teacher
     from factory.teachers.local import Speaker
 
+WAVE = 1024
+"""Rows that a teacher is asked about before more are drawn, at most."""
 Shard = list[tuple[int, Verdict, Example | None]]
 
 
@@ -52,15 +55,15 @@ def generate(
     Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
     """
     task, fates, costs = find(specialist.name), Counter[str](), Counter[str]()
-    if source.kind != "drawn" and teacher.kind != "grammar":
-        raise ConfigMistake(
-            f"teacher={teacher.kind}", f"rows of source={source.kind} are as they are", "teacher=grammar"
-        )
-    if source.kind != "drawn":
+    allowed(source, teacher)
+    if source.kind in ("file", "hub"):
         kept: Iterable[Example] = given(task, source, generate.rows, seed, fates, events)
     else:
-        ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
-        accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
+        if source.kind == "drawn":
+            ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
+            accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
+        else:
+            accepted = seeds(task.name, source, seed)
         if teacher.kind != "grammar":
             accepted = retold(task, accepted, named(teacher, speaker, runtime), generate, fates, costs, events)
         kept = enough(accepted, generate, fates, events)
@@ -74,6 +77,18 @@ def generate(
         "refused_by": refused,
     }
     return counts | ({"teacher": dict(costs)} if costs else {})
+
+
+def allowed(source: config.Source, teacher: config.Teacher) -> None:
+    """ConfigMistake where the recipe makes nothing of the source."""
+    recipes = {
+        "drawn": ("paraphrase", "back_translation", "best_of_n", "preferences", None),
+        "documents": ("questions",),
+    }
+    fitting = recipes.get(source.kind, ("grid",) if source.kind == "grid" else (None,))
+    if teacher.recipe not in fitting:
+        hint = ", ".join("teacher=grammar" if one is None else f"teacher.recipe={one}" for one in fitting)
+        raise ConfigMistake(f"teacher.recipe={teacher.recipe}", f"makes nothing of source={source.kind}", hint)
 
 
 def drawn(
@@ -107,7 +122,8 @@ def retold(
     """What a teacher makes of the rows and what holds; as many are asked for at a time as are still lacking."""
     from factory.teachers import recipe, retell
 
-    asked, lacking, answered, out = recipe(str(teacher.settings.recipe)), generate.rows or 0, 0, 0
+    asked, answered, out = recipe(str(teacher.settings.recipe)), 0, 0
+    lacking = math.inf if generate.rows is None else generate.rows
 
     def done() -> None:
         nonlocal answered, out
@@ -115,13 +131,15 @@ def retold(
         events("teacher answered", done=answered, total=answered + out)
 
     try:
-        while lacking and (wave := list(islice(rows, lacking))):
+        while lacking and (wave := list(islice(rows, min(lacking, WAVE)))):
             out = len(wave)
             found = asyncio.run(retell(teacher, asked, task, wave, done))
             costs.clear()
             add(costs, teacher.costs())
             for verdict, example in found:
-                if example is None:
+                if example is not None:
+                    verdict = admit(task, example)
+                if example is None or verdict != KEPT:
                     fates[verdict.reason] += 1
                 else:
                     lacking -= 1
@@ -152,7 +170,7 @@ def add(costs: Counter[str], more: dict[str, Any]) -> None:
 def enough(
     rows: Iterator[Example], generate: config.Generate, fates: Counter[str], events: Events
 ) -> Iterator[Example]:
-    """As many rows as asked for; DataMistake where they end before."""
+    """As many rows as asked for, or all there are; DataMistake where they end before."""
     kept = 0
     for kept, example in enumerate(rows, 1):
         if kept % generate.shard == 0 or kept == generate.rows:
@@ -160,6 +178,8 @@ def enough(
         yield example
         if kept == generate.rows:
             return
+    if generate.rows is None and kept:
+        return
     worst = ", ".join(f"{reason} {count}" for reason, count in fates.most_common(4))
     raise DataMistake(
         "generate",
