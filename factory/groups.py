@@ -153,9 +153,7 @@ class Source(Group):
     similar: OpenFraction  #: share of runs of three words from which two prompts are one cluster
     malformed: Literal["stop", "drop"]  #: end at the first row that cannot be read, or leave it out on record
     max_line: PositiveInt  #: bytes; a longer line is malformed
-    ask: (
-        Text | None
-    )  #: documents, grid: what the teacher is asked, with {passage} and {sentence}, or attributes, in braces
+    ask: Text | None  #: documents, grid: the question for the teacher; {passage}, {sentence}, or attributes, in braces
     passage: PositiveInt  #: documents: words of a passage, at most, unless one paragraph is longer
     score: GenericScore  #: how answers are held against the given ones
 

@@ -23,6 +23,8 @@ GIVEN = {
     "base=folder": ["base.weights.path=/some/model"],
     "source=file": ["source.train=rows.jsonl"],
     "source=hub": ["source.dataset=some/set", "source.revision=abc", "source.train=train"],
+    "source=documents": ["source.train=manual"],
+    "source=grid": ["source.train=grid.yaml", "source.ask='{topic}'"],
     "teacher=endpoint": ["teacher.url=http://localhost:1/v1", "teacher.model=some"],
 }  # what an option cannot know
 
