@@ -35,6 +35,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   plan         what would be made and what is found; makes nothing
   show [GROUP] the composed, typed configuration
   preview      rendered rows with the trained span marked
+  part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
   gate         the gate's verdict on this configuration's report; registers nothing
   registry     the versions of this specialist on this base
@@ -99,7 +100,7 @@ def dispatch(argv: list[str]) -> int:
         return 0
     overrides = [word for word in words if OVERRIDE.fullmatch(word)]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show", "new", "diff", "export"):
+    if rest and verb not in ("ask", "show", "new", "diff", "export", "part"):
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
 
@@ -362,6 +363,18 @@ def export(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def part(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """One part of the candidates."""
+    from factory import pipeline
+
+    found = re.fullmatch(r"(\d+)/(\d+)", rest[0]) if len(rest) == 1 else None
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
+        raise Mistake("part", "which part of how many?", "write I/N, e.g. factory part 3/8 specialist=sql")
+    rows = pipeline.part(loaded(overrides), int(found[1]), int(found[2]))
+    plain(f"part {rest[0]}: {rows:,} rows" if rows else f"part {rest[0]}: the examples are all made")
+    return 0
+
+
 def overlap(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What the exam shares with what was read before it; the gate's exit code where it must share nothing and does."""
     from factory.base.card import HEADS, cells, overlap_with
@@ -400,6 +413,7 @@ VERBS: dict[str, Verb] = {
     "exam": exam,
     "data": data,
     "diff": diff,
+    "part": part,
     "export": export,
     "overlap": overlap,
     "new": new,

@@ -16,7 +16,7 @@ from factory.outside.seeds import documents
 from factory.stages.compare import compare
 from factory.stages.evaluate import evaluate
 from factory.stages.filter import filter
-from factory.stages.generate import generate
+from factory.stages.generate import generate, share
 from factory.stages.tokenize import tokenize
 from factory.stages.train import train
 from factory.store import Events, Made, Source, Stage
@@ -103,6 +103,21 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         given[stage.makes] = made
         if stage.makes == until:
             return
+
+
+def part(config: Config, number: int, of: int) -> int:
+    """Makes part `number` of `of` of the candidates of a specialist that draws its rows; the rows in it.
+
+    For machines beside each other on one folder: when all parts are made, `generate` puts them together.
+    """
+    if config.source.kind != "drawn":
+        raise Mistake(f"source={config.source.kind}", "only drawn rows are made in parts", "factory generate")
+    (step,) = steps(config, "examples")
+    work = step.made.folder / store.WORK
+    if step.made.complete:
+        return 0
+    work.mkdir(parents=True, exist_ok=True)
+    return share(config.specialist, config.generate, config.seed, number, of, work, config.runtime)
 
 
 def arm(config: Config, makes: str) -> dict[str, Any]:

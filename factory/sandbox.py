@@ -2,8 +2,8 @@
 
 A query runs in a child process on an in-memory sqlite database that is built, then locked: an authorizer lets SELECT
 through, with an allow-list of functions and nothing else (no ATTACH, PRAGMA, extension, schema table); sqlite's own
-limits and a progress handler bound it; and the child is killed hard when it is late all the same, because a single
-heavy function never reaches the progress handler.
+limits and a progress handler bound it; and the kernel kills the child when it is late all the same, because a single
+heavy function, or a query that takes long to prepare, never reaches the progress handler.
 """
 
 from __future__ import annotations
@@ -26,10 +26,15 @@ Row = tuple[Any, ...]
 
 SECONDS = 1.0
 """CPU time one query may take; far above the milliseconds that an honest query takes on databases of this size."""
-PATIENCE = 5.0
-"""Seconds on the clock after which a child that does not answer is killed; long, because a busy machine is no fault."""
+KILLED = 1.25 * SECONDS
+"""CPU time after which the kernel kills a child that is still at the same query. Not on the clock: a busy machine is no
+fault, and a query that waits for its turn is not late."""
+PATIENCE = 60.0
+"""Seconds on the clock after which a child that does not answer at all is killed."""
 ROWS = 20_000
-MEMORY = 1 << 30
+TEXT = 10_000_000
+"""Characters and bytes that one result may hold: the parent, which nothing bounds, reads them."""
+MEMORY = 1 << 29
 FUNCTIONS = frozenset(
     (
         "abs",
@@ -109,7 +114,7 @@ class Answers:
 
     forward: list[Result]
     reverse: Result
-    """The forward result again where it was not asked for."""
+    """The forward result again where it was not asked for, or was refused."""
 
 
 class Sandbox:
@@ -133,7 +138,7 @@ class Sandbox:
         answers = self._ask(databases, queries, turned)
         if answers is not None:
             return answers
-        alone = [self._ask(databases, [query], turned) for query in queries]
+        alone = [self._ask(databases, [query], turned) for query in queries] if len(queries) > 1 else [None]
         return [
             Answers(
                 [LATE if one is None else one[i].forward[0] for one in alone],
@@ -150,7 +155,7 @@ class Sandbox:
             if self._line.poll(PATIENCE):
                 return self._line.recv()
         except (EOFError, OSError):
-            pass  # the child died of a limit (memory): the same as late
+            pass  # the child died of a limit (CPU time, memory): the same as late
         self.close()
         return None
 
@@ -182,6 +187,7 @@ def build(database: Database) -> sqlite3.Connection:
     connection.execute("COMMIT")
     connection.execute("PRAGMA query_only = 1")
     connection.execute("PRAGMA trusted_schema = 0")
+    connection.execute("PRAGMA temp_store = memory")  # a large sort needs a file otherwise, and the child may write none
     for limit, most in LIMITS.items():
         connection.setlimit(limit, most)
     return connection
@@ -199,7 +205,8 @@ def permit(action: int, first: str | None, second: str | None, *_: object) -> in
 
 
 def execute(connection: sqlite3.Connection, query: str) -> Result:
-    """The rows of one query, or why there are none."""
+    """The rows of one query, or why there are none. Only for the child: one heavy function, and the kernel ends the process."""
+    signal.setitimer(signal.ITIMER_PROF, KILLED)
     end, begun = time.thread_time() + SECONDS, time.monotonic()
     connection.set_progress_handler(lambda: time.thread_time() > end, 1000)
     connection.set_authorizer(permit)
@@ -214,10 +221,15 @@ def execute(connection: sqlite3.Connection, query: str) -> Result:
         return LATE if str(error) == "interrupted" else Refused(str(error) or type(error).__name__)
     finally:
         connection.set_authorizer(None)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     # One heavy function never reaches the progress handler. The cheap clock first: this was a fifth of the time.
     if time.monotonic() - begun > SECONDS and time.thread_time() > end:
         return LATE
-    return rows if len(rows) <= ROWS else Refused(f"more than {ROWS} rows")
+    if len(rows) > ROWS:
+        return Refused(f"more than {ROWS} rows")
+    if sum(len(cell) for row in rows for cell in row if isinstance(cell, str | bytes)) > TEXT:
+        return Refused(f"more than {TEXT} characters")
+    return rows
 
 
 def answer(database: Database, queries: Sequence[str], late: set[str], turned: bool = True) -> Answers:
@@ -229,18 +241,19 @@ def answer(database: Database, queries: Sequence[str], late: set[str], turned: b
     with contextlib.closing(build(database)) as connection:
         forward = [LATE if query in late else execute(connection, query) for query in queries]
     late |= {query for query, result in zip(queries, forward, strict=True) if result is LATE}
-    if not turned and forward:
+    if forward and (not turned or isinstance(forward[0], Refused)):
         return Answers(forward, forward[0])
     reverse = Database({name: (columns, rows[::-1]) for name, (columns, rows) in database.tables.items()})
     with contextlib.closing(build(reverse)) as connection:
-        return Answers(forward, execute(connection, queries[0]) if queries and queries[0] not in late else LATE)
+        return Answers(forward, execute(connection, queries[0]) if queries else LATE)
 
 
 def serve(descriptor: int) -> None:
-    """The child: bounded in memory, unable to write files, answering until its parent goes away."""
+    """The child: bounded in memory, unable to write files, killed by SIGPROF, answering until its parent goes away."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     line = Connection(descriptor)
     with contextlib.suppress(EOFError, OSError):
         line.send("up")

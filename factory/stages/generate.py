@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 WAVE = 1024
 """Rows that a teacher is asked about before more are drawn, at most."""
+ALL = slice(None)
 Shard = list[tuple[int, Verdict, Example | None]]
 
 
@@ -60,8 +61,7 @@ def generate(
         kept: Iterable[Example] = given(task, source, generate.rows, seed, fates, events)
     else:
         if source.kind == "drawn":
-            ask = {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
-            accepted = drawn(task, ask, generate, out / "work", runtime.workers, fates)
+            accepted = drawn(task, request(task, specialist, seed), generate, out / "work", runtime.workers, fates)
         else:
             accepted = seeds(task.name, source, seed)
         if teacher.kind != "grammar":
@@ -91,6 +91,34 @@ def allowed(source: config.Source, teacher: config.Teacher) -> None:
         raise ConfigMistake(f"teacher.recipe={teacher.recipe}", f"makes nothing of source={source.kind}", hint)
 
 
+def share(
+    specialist: config.Specialist,
+    generate: config.Generate,
+    seed: int,
+    part: int,
+    of: int,
+    work: Path,
+    runtime: config.Runtime,
+) -> int:
+    """Makes every `of`-th shard of the candidates, from the `part`-th on, until these promise rows enough; the rows in them.
+
+    The shards lie where `generate` looks for them: it makes what is missing, and the same rows whatever was there.
+    """
+    task, rows = find(specialist.name), 0
+    for shard in shards(
+        task.name, request(task, specialist, seed), generate, work, runtime.workers, slice(part - 1, None, of)
+    ):
+        rows += sum(example is not None for _, _, example in shard)
+        if rows * of >= generate.rows:
+            break
+    return rows
+
+
+def request(task: Specialist, specialist: config.Specialist, seed: int) -> dict[str, Any]:
+    """What every candidate is drawn with."""
+    return {"teacher": "grammar", "settings": task.typed(specialist.settings).model_dump(), "seed": seed}
+
+
 def drawn(
     task: Specialist, ask: dict[str, Any], generate: config.Generate, work: Path, workers: int, fates: Counter[str]
 ) -> Iterator[Example]:
@@ -99,10 +127,7 @@ def drawn(
     Candidates are numbered random streams, verified in shards, in parallel: neither the workers nor the order of arrival
     changes which come. What is refused before a row that is taken is counted.
     """
-    if generate.rows is None:
-        raise ConfigMistake("generate.rows=null", "a grammar has no end", "say how many rows")
-    budget = math.ceil(generate.rows * generate.candidates_per_row)
-    for shard in shards(task.name, ask, budget, generate.shard, work, workers):
+    for shard in shards(task.name, ask, generate, work, workers):
         for _, verdict, example in shard:
             if example is None:
                 fates[verdict.reason] += 1
@@ -213,9 +238,14 @@ def given(
     return [row for row in kept if row.id in asked]
 
 
-def shards(name: str, ask: dict[str, Any], budget: int, size: int, work: Path, workers: int) -> Iterator[Shard]:
-    """The shards in order, as far as anyone asks for them; those an interrupted run left are read, not made."""
-    spans = [(start, min(start + size, budget)) for start in range(0, budget, size)]
+def shards(
+    name: str, ask: dict[str, Any], generate: config.Generate, work: Path, workers: int, which: slice = ALL
+) -> Iterator[Shard]:
+    """The shards in order, as far as anyone asks for them; those that are there already are read, not made."""
+    if generate.rows is None:
+        raise ConfigMistake("generate.rows=null", "a grammar has no end", "say how many rows")
+    budget, size = math.ceil(generate.rows * generate.candidates_per_row), generate.shard
+    spans = [(start, min(start + size, budget)) for start in range(0, budget, size)][which]
     arguments = [(name, ask, *span, work / f"shard-{span[0]:07d}.jsonl") for span in spans]
     if workers == 1:
         yield from (make_shard(*one) for one in arguments)
