@@ -198,6 +198,13 @@ class BrokenText(Check):
     circles: PositiveInt  #: times in a row that one run of words may be said
 
 
+class Language(Check):
+    """Drops rows in another language."""
+
+    languages: Annotated[list[Text], Field(min_length=1)]  #: ISO 639-1 codes of those that stay
+    least: PositiveInt  #: words from which a text is judged
+
+
 class PrivateData(Check):
     """Drops rows that hold a secret or somebody's address."""
 
@@ -241,6 +248,7 @@ class FilterTable(TypedDict):
 
     length: NotRequired[Length]
     broken_text: NotRequired[BrokenText]
+    language: NotRequired[Language]
     private_data: NotRequired[PrivateData]
     exact_duplicate: NotRequired[ExactDuplicate]
     balance: NotRequired[Balance]

@@ -86,6 +86,7 @@ def test_filters_keep_the_order_they_were_written_in() -> None:
     names = [
         "length",
         "broken_text",
+        "language",
         "private_data",
         "exact_duplicate",
         "balance",

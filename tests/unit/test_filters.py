@@ -21,6 +21,7 @@ from factory.config import (
     Contamination,
     ExactDuplicate,
     FilterTable,
+    Language,
     Length,
     NearDuplicate,
     PrivateData,
@@ -82,6 +83,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
     ("name", "settings"),
     [
         ("broken_text", BrokenText(circles=3, budget=1)),
+        ("language", Language(languages=["en"], least=8, budget=1)),
         ("private_data", PrivateData(kinds=("mail address",), budget=1)),
         ("length", Length(max_characters=9, budget=1)),
         ("exact_duplicate", ExactDuplicate(budget=1)),
@@ -297,6 +299,45 @@ def test_broken_text_drops_what_no_person_wrote() -> None:
     found = dropped("broken_text", BrokenText(circles=3, budget=1), rows)
     assert [verdict.reason for verdict in found.values()] == list(BROKEN.values())
     assert list(found) == [str(number) for number in range(len(BROKEN))]
+
+
+FOREIGN = {
+    "de": "Der Ofen steht im Hof hinter der Werkstatt und wird erst am Abend geöffnet.",
+    "fr": "Le four se trouve dans la cour derrière l'atelier et on ne l'ouvre que le soir.",
+    "es": "El horno está en el patio detrás del taller y solo se abre por la noche.",
+    "it": "Il forno si trova nel cortile dietro la bottega e si apre soltanto la sera.",
+    "nl": "De oven staat op de binnenplaats achter de werkplaats en gaat pas 's avonds open.",
+    "pl": "Piec stoi na podwórku za warsztatem i otwiera się go dopiero wieczorem.",
+    "ru": "Печь стоит во дворе за мастерской, и открывают её только вечером после работы.",
+    "tr": "Fırın atölyenin arkasındaki avluda duruyor ve ancak akşam olunca açılıyor.",
+}
+ENGLISH = (
+    "The kiln stands in the yard behind the workshop and is opened only in the evening.",
+    "Tables:\n- dolpir ( airid key , mas text )\nQuestion: Which mas has a dolpir with a lon over 3?\nSELECT mas FROM dolpir",
+    "Patient : 30 year old woman\nComplaint : beposor lisvispel ; for 1 week\nPlan : start ruskorma 250 mg as needed",
+)
+
+
+def test_another_language_is_dropped_and_made_up_names_are_none() -> None:
+    rows = [*(row(name, text) for name, text in FOREIGN.items()), *(row(text[:9], text) for text in ENGLISH)]
+    found = dropped("language", Language(languages=["en"], least=8, budget=1), rows)
+    assert {name: verdict.reason for name, verdict in found.items()} == {
+        name: f"in another language: {name}" for name in FOREIGN
+    }
+    assert all(0.5 < verdict.number <= 1 for verdict in found.values())
+    assert dropped("language", Language(languages=["en", *FOREIGN], least=8, budget=1), rows) == {}
+    assert dropped("language", Language(languages=["en"], least=99, budget=1), rows) == {}
+
+
+@pytest.mark.parametrize("name", ["sql", "medical", "creative"])
+def test_no_drawn_row_is_taken_for_another_language(name: str) -> None:
+    task, found, index = find(name), [], 0
+    settings = task.typed(load([f"specialist={name}"]).specialist.settings)
+    while len(found) < 300:
+        index += 1
+        with contextlib.suppress(Inapplicable):
+            found.append(task.example(index, 0, settings, "train"))
+    assert dropped("language", Language(languages=["en"], least=8, budget=1), found) == {}
 
 
 PRIVATE = {
