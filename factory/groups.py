@@ -233,6 +233,7 @@ class Contamination(Check):
 
     ngram: PositiveInt  #: words per n-gram
     threshold: OpenFraction  #: share of a row's n-grams found in one exam row from which it is dropped
+    sets: dict[Slug, Text]  #: evaluation sets that count like the exam: name -> file (.jsonl, .csv, .parquet, ...)
 
 
 class Split(Group):

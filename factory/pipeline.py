@@ -88,6 +88,7 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "base": config.base.weights,
         "exam": exam(task),
         "lists": lists(task),
+        "sets": sets(config),
     }
     late = {"tokenizer": models.tokenizer_source, "weights": models.weights_source}
     for stage in STAGES:
@@ -190,6 +191,18 @@ def rows(source: Asked) -> Source | None:
     if not path.is_file():
         raise Mistake(f"source.train={source.train}", "no such file", "write it as a path from here")
     return Source(path, store.sha256(path))
+
+
+def sets(config: Config) -> Source | None:
+    """The evaluation sets that training rows are held against beside the exam, by content; none where none is named."""
+    named = config.filter["contamination"].sets if "contamination" in config.filter else {}
+    if not named:
+        return None
+    paths = {name: Path(path).expanduser() for name, path in named.items()}
+    for name, path in paths.items():
+        if not path.is_file():
+            raise Mistake(f"filter.contamination.sets.{name}={path}", "no such file", "write it as a path from here")
+    return Source(str(list(named)), store.digest([[name, store.sha256(path)] for name, path in paths.items()]))
 
 
 def lists(task: specialist.Specialist) -> Source:

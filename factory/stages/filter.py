@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,23 @@ from typing import Any
 from factory import filters
 from factory.config import FilterTable
 from factory.errors import DataMistake
-from factory.records import Verdict, stream_id
+from factory.filters.contamination import SET
+from factory.outside.files import Malformed, read
+from factory.records import Example, Verdict, stream_id
 from factory.rows import TOLD, read_exam, read_examples, write_examples
 from factory.store import Events, Made, Source
+from factory.text import strings
+
+LONGEST = 10_000_000
+"""Bytes of a line of an evaluation set, at most."""
 
 
-def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, events: Events) -> dict[str, Any]:
+def filter(
+    examples: Made, exam: Source, sets: Source | None, filter: FilterTable, *, out: Path, events: Events
+) -> dict[str, Any]:
     """Writes `kept.parquet` (with its split: train or dev, by family) and `dropped.parquet` (check, reason, number)."""
-    path, asked = examples.file("examples.parquet"), read_exam(Path(exam.path))
+    path = examples.file("examples.parquet")
+    asked = [*read_exam(Path(exam.path)), *rows_of(filter["contamination"].sets if sets else {})]
     rows = kept = read_examples(path, TOLD)
     fates: dict[str, tuple[str, Verdict]] = {}
     for name, settings in filter.items():
@@ -48,6 +57,16 @@ def filter(examples: Made, exam: Source, filter: FilterTable, *, out: Path, even
     dropped = whole.where(fates.__contains__)
     write_examples(out / "dropped.parquet", dropped, (entry(*fates[row.id]) for row in dropped))
     return counts(families, dev, fates.values())
+
+
+def rows_of(sets: Mapping[str, str]) -> Iterator[Example]:
+    """The rows of evaluation sets, as texts only: every string in them; DataMistake names a row that cannot be read."""
+    for name, path in sets.items():
+        for number, row in read(Path(path).expanduser(), LONGEST):
+            if isinstance(row, Malformed):
+                raise DataMistake(f"{path}, line {number}", row, "mend it, or leave the set out")
+            said = {"role": "user", "content": "\n".join(strings(row))}
+            yield Example(f"{name} {number}", (said,), "", None, f"{SET} {name}", split="exam")
 
 
 def within(name: str, budget: float, verdicts: Mapping[str, Verdict], rows: int) -> None:

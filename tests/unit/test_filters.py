@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import string
 from collections import Counter
@@ -32,7 +33,7 @@ from factory.filters import near_duplicate, private_data
 from factory.records import Example, Verdict
 from factory.rows import read_exam, read_jsonl
 from factory.specialist import Inapplicable, find
-from factory.stages.filter import held_back, within
+from factory.stages.filter import held_back, rows_of, within
 from factory.text import random_word
 
 NUMBERS = [
@@ -89,7 +90,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
         ("exact_duplicate", ExactDuplicate(budget=1)),
         ("balance", Balance(cap=1, budget=1)),
         ("near_duplicate", NEAR),
-        ("contamination", Contamination(ngram=3, threshold=0.5, budget=1)),
+        ("contamination", Contamination(ngram=3, threshold=0.5, sets={}, budget=1)),
     ],
 )
 def test_no_rows_drop_nothing(name: str, settings: Any) -> None:
@@ -229,7 +230,7 @@ EXAM = [
         "lighthouse",
     )
 ]
-SETTINGS = Contamination(ngram=4, threshold=0.5, budget=1)
+SETTINGS = Contamination(ngram=4, threshold=0.5, sets={}, budget=1)
 
 
 def test_contamination_drops_a_family_of_the_exam_whatever_it_says() -> None:
@@ -254,6 +255,28 @@ def test_contamination_measures_the_share_in_one_exam_row() -> None:
 def test_contamination_does_not_add_up_different_exam_rows() -> None:
     exam = [row("1", text(7, "a"), family="x"), row("2", text(7, "b"), family="y")]
     assert dropped("contamination", SETTINGS, [row("mix", f"{text(6, 'a')} {text(6, 'b')}")], exam) == {}
+
+
+def test_a_text_of_another_evaluation_set_is_told_from_the_exams(tmp_path: Path) -> None:
+    question = "How many people who keep a light live in a tower at the harbour"
+    (tmp_path / "dev.jsonl").write_text(json.dumps({"db": "x", "asked": {"question": question}, "n": 3}) + "\n")
+    (tmp_path / "plain.csv").write_text("text\nSome other words that nobody trains on at all today\n")
+    sets = {"lights": str(tmp_path / "dev.jsonl"), "plain": str(tmp_path / "plain.csv")}
+    exam = [row("exam", "Which lamp of the long northern street is out since last night", family="street")]
+    rows = [
+        row("same", question.upper() + "?"),
+        row("exam too", "Which lamp of the long northern street is out since last night?"),
+        row("own", "How many boats are in the harbour today"),
+    ]
+    settings = Contamination(ngram=5, threshold=0.4, sets=sets, budget=1)
+    found = dropped("contamination", settings, rows, [*exam, *rows_of(sets)])
+    assert {name: verdict.reason for name, verdict in found.items()} == {
+        "same": "text of the evaluation set lights",
+        "exam too": "text of the exam",
+    }
+    (tmp_path / "dev.jsonl").write_text("{not json\n")
+    with pytest.raises(DataMistake, match=r"dev\.jsonl, line 1"):
+        list(rows_of(sets))
 
 
 def test_contamination_cannot_see_a_paraphrase() -> None:
