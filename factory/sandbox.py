@@ -24,7 +24,7 @@ from typing import Any
 
 Row = tuple[Any, ...]
 
-SECONDS = 1.0
+SECONDS = 0.75
 """CPU time one query may take; far above the milliseconds that an honest query takes on databases of this size."""
 KILLED = 1.25 * SECONDS
 """CPU time after which the kernel kills a child that is still at the same query. Not on the clock: a busy machine is no
@@ -187,7 +187,9 @@ def build(database: Database) -> sqlite3.Connection:
     connection.execute("COMMIT")
     connection.execute("PRAGMA query_only = 1")
     connection.execute("PRAGMA trusted_schema = 0")
-    connection.execute("PRAGMA temp_store = memory")  # a large sort needs a file otherwise, and the child may write none
+    connection.execute(
+        "PRAGMA temp_store = memory"
+    )  # a large sort needs a file otherwise, and the child may write none
     for limit, most in LIMITS.items():
         connection.setlimit(limit, most)
     return connection
