@@ -18,6 +18,8 @@ from factory.sandbox import Database, Row
 
 MOST = 40
 """Rows that a table of a copy has at most."""
+ADDED = 10
+"""Rows that are added to them at most."""
 RANKED = 400
 """Rows of a table that they are chosen from, so that large tables cost no more."""
 COMPARED = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like, exp.Between, exp.In)
@@ -75,13 +77,15 @@ def refilled(names: list[str], rows: tuple[Row, ...], constants: Constants, rng:
     """Some rows of a table, the first of them by the copy's order of values, and their columns refilled."""
     if not rows:
         return rows
-    order = lambda cell: crc32(f"{salt}{cell}".encode())  # noqa: E731
+
+    def order(cell: object) -> int:
+        return crc32(f"{salt}{cell}".encode())
+
     key = next((place for place, cells in enumerate(zip(*rows, strict=True)) if len(set(cells)) == len(rows)), None)
     size = rng.randint(min(len(rows), MOST) // 2 + 1, min(len(rows), MOST))
     first = sorted(rng.sample(rows, min(len(rows), RANKED)), key=lambda row: min(map(order, row)))
     chosen = first[: size // 2] + rng.sample(first[size // 2 :], size - size // 2)
-    if key is None:
-        chosen += [row for row in chosen if rng.random() < 0.2]
+    chosen += [twin(rng.choice(chosen), key, number) for number in range(rng.randint(0, ADDED))]
     rng.shuffle(chosen)
     columns = [
         cells if place == key else refill(list(cells), constants.get(names[place], []), rng, order)
@@ -90,13 +94,22 @@ def refilled(names: list[str], rows: tuple[Row, ...], constants: Constants, rng:
     return tuple(zip(*columns, strict=True))
 
 
+def twin(row: Row, key: int | None, number: int) -> Row:
+    """The row again, under a new key where its table has one; the number makes it new."""
+    if key is None:
+        return row
+    own = row[key]
+    new = own + (number + 1) * 1_000_000 if isinstance(own, int | float) else f"{own} {number}"
+    return (*row[:key], new, *row[key + 1 :])
+
+
 def refill(cells: list, constants: list, rng: Random, order: Callable[[object], int]) -> list:
     """A column as it is, shuffled, or of few values; with constants among them, and a few nulls."""
     match rng.choices(("as it is", "shuffled", "few"), (4, 2, 3))[0]:
         case "shuffled":
             rng.shuffle(cells)
         case "few":
-            values = sorted({*cells, *constants}, key=order)[: rng.choice((1, 2, 4))]
+            values = sorted(dict.fromkeys([*cells, *constants]), key=order)[: rng.choice((1, 2, 4))]
             cells = [rng.choice(values) for _ in cells]
-    cells = [rng.choice(constants) if constants and rng.random() < 0.25 else cell for cell in cells]
+    cells = [rng.choice(constants) if constants and rng.random() < 0.4 else cell for cell in cells]
     return [None if rng.random() < 0.02 else cell for cell in cells]

@@ -14,20 +14,18 @@ from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from factory.config import Config
 from factory.rows import read_jsonl
-from factory.sandbox import Database, Row
+from factory.sandbox import Database
 from factory.specialists.sql.verify import compare
 from factory.text import words
 from tests.external.arms import ARMS, adapter_of, answers, lengths
+from tests.external.foreign import telling
 from tests.external.scored import Line, Scored, lines
 
 SPECIALIST = "sql"
-COPIES, MOST = 4, 500
-"""Perturbed copies beside the database itself, and the rows a table of a copy has at most."""
 FITS = 420
 """Tokens of a prompt; 92 are left for the answer."""
 FLOOR = "count(*) of the table that is named"
@@ -88,18 +86,6 @@ def read(file: Path) -> Database:
         )
 
 
-def perturb(database: Database, rng: Random) -> Database:
-    """A copy with rows shuffled, a fifth of them deleted, some said twice, and some values set to null."""
-
-    def changed(rows: tuple[Row, ...]) -> tuple[Row, ...]:
-        left = rng.sample(rows, min(len(rows), MOST))
-        left = [row for row in left if rng.random() < 0.8]
-        left += [row for row in left if rng.random() < 0.1]
-        return tuple(tuple(None if rng.random() < 0.02 else cell for cell in row) for row in left)
-
-    return Database({name: (columns, changed(rows)) for name, (columns, rows) in database.tables.items()})
-
-
 def questions(place: Path, databases: dict[str, Database], schemas: dict[str, dict[str, Any]]) -> list[Question]:
     """All development questions in our prompt's format."""
     texts = {name: schema_text(schema, databases[name]) for name, schema in schemas.items()}
@@ -158,17 +144,14 @@ def trivial(one: Question, database: Database) -> str:
 
 
 def scored(rows: Sequence[Question], databases: dict[str, Database], said: dict[str, list[str]]) -> list[Scored]:
-    """Every arm's answers against the gold, on the database and its copies; the answers to one gold at once."""
+    """Every arm's answers against the gold, on the database and the gold's copies; the answers to one gold at once."""
     places: dict[tuple[str, str], list[int]] = {}
     for place, one in enumerate(rows):
         places.setdefault((one.db, one.gold), []).append(place)
     grades: dict[int, dict[str, float]] = {place: {} for place in range(len(rows))}
-    copies: dict[str, list[Database]] = {
-        name: [own, *(perturb(own, Random(f"{name}/{i}")) for i in range(COPIES))] for name, own in databases.items()
-    }
     for (db, gold), of in places.items():
         pairs = [(place, arm) for place in of for arm in said]
-        found = compare(gold, copies[db], [said[arm][place] for place, arm in pairs])
+        found = compare(gold, telling(databases[db], gold), [said[arm][place] for place, arm in pairs])
         for (place, arm), score in zip(pairs, found, strict=True):
             grades[place][arm] = score.value
     return [
