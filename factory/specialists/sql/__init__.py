@@ -14,7 +14,7 @@ from factory.specialists.sql.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "reads", "render", "telling", "verify"]
 
-VERSION = 4
+VERSION = 3
 
 
 def describe(state: State) -> Description:
