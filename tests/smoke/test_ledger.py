@@ -22,7 +22,13 @@ KILLS = int(os.environ.get("DATA_KILLS", "2"))
 
 
 def command(specialist: str, place: Path) -> list[str]:
-    small = ["generate.rows=400", "generate.shard=24", "runtime.workers=2", "filter.balance.cap=3", "filter.balance.budget=1"]
+    small = [
+        "generate.rows=400",
+        "generate.shard=24",
+        "runtime.workers=2",
+        "filter.balance.cap=3",
+        "filter.balance.budget=1",
+    ]
     return [sys.executable, "-m", "factory", "filter", f"specialist={specialist}", *small, f"runtime.runs={place}"]
 
 
