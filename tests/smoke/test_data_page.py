@@ -17,6 +17,9 @@ from factory.store import Made
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+CAPPED = ["filter.balance.cap=5", "filter.balance.budget=1"]
+
+
 @pytest.fixture(scope="module")
 def words(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What to write for 300 rows of the SQL specialist."""
@@ -36,12 +39,12 @@ def runs(words: list[str]) -> Path:
 
 @pytest.mark.skipif(BROWSER is None, reason="no browser here")
 def test_the_page_opens_and_can_be_searched(words: list[str], tmp_path: Path) -> None:
-    assert main(["data", *words, "filter.balance.cap=20"]) == 0
+    assert main(["data", *words, *CAPPED]) == 0
     page = runs(words) / "sql/data.html"
     asking = tmp_path / "asking.html"
     ask = "<script>place('words').value = 'JOIN where'; setTimeout(look, 500);</script></main>"
     asking.write_text(page.read_text().replace("</main>", ask))
-    rows = [f"{row.prompt}\n{row.answer}\n{said(row)}".lower() for row in all_rows(kept(words, 20).folder)]
+    rows = [f"{row.prompt}\n{row.answer}\n{said(row)}".lower() for row in all_rows(kept(words, 5).folder)]
     assert f"of {len(rows)} rows" in opened(page)
     found = opened(asking)
     some = sum("join" in row and "where" in row for row in rows)
@@ -77,13 +80,13 @@ def test_an_export_is_read_back_and_stands_where_it_is(words: list[str], tmp_pat
 
 
 def test_two_versions_are_told_apart(words: list[str], capsys) -> None:
-    assert main(["filter", *words]) == main(["filter", *words, "filter.balance.cap=20"]) == 0
+    assert main(["filter", *words]) == main(["filter", *words, *CAPPED]) == 0
     old = kept(words, 400)
     capsys.readouterr()
-    assert main(["diff", old.folder.name[:9], *words, "filter.balance.cap=20"]) == 0
+    assert main(["diff", old.folder.name[:9], *words, *CAPPED]) == 0
     out = re.sub(" +", " ", capsys.readouterr().out)
-    less = kept(words, 20).manifest["counts"]["kept"]
-    assert "filter.balance.cap 400 20" in out and "generate.rows" not in out
+    less = kept(words, 5).manifest["counts"]["kept"]
+    assert "filter.balance.cap 400 5" in out and "generate.rows" not in out
     assert f"kept.kept {old.manifest['counts']['kept']} {less}" in out and f"rows said in both {less} {less}" in out
     assert main(["diff", old.key, *words]) == 0
     assert "the same" in capsys.readouterr().out
