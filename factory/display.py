@@ -245,7 +245,8 @@ def told(made: Made) -> list[str]:
             return [f"{rows}, {c['refused']} refused: {ranked(c['refused_by'])}", *taught(c.get("teacher"))]
         case "kept":
             kept = f"{c['kept']} kept ({c['train']} train, {c['dev']} dev, {c['families']} families)"
-            return [f"{kept}, {c['dropped']} dropped: {ranked(c['dropped_by'])}"]
+            replaced = f", {c['replaced']} of them with replacements" if c.get("replaced") else ""
+            return [f"{kept}{replaced}, {c['dropped']} dropped: {ranked(c['dropped_by'])}"]
         case "tokens":
             rows = f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained"
             return [f"{rows}; longest {c['longest']}, over-long {c['overlong']}"]

@@ -205,10 +205,29 @@ class Language(Check):
     least: PositiveInt  #: words from which a text is judged
 
 
-class PrivateData(Check):
-    """Drops rows that hold a secret or somebody's address."""
+PrivateKind = Literal[
+    "private key",
+    "access token",
+    "password",
+    "mail address",
+    "account number",
+    "card number",
+    "security number",
+    "internet address",
+    "date",
+    "record number",
+    "phone number",
+    "street address",
+    "person name",
+]
 
-    kinds: Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]  #: what is looked for
+
+class PrivateData(Check):
+    """Drops rows that hold a secret, somebody's address or name, or replaces what they hold."""
+
+    kinds: Annotated[tuple[PrivateKind, ...], Field(min_length=1, strict=False)]  #: what is looked for
+    action: Literal["drop", "replace"]  #: replace: rows of a file or the hub are kept with surrogates in them
+    seed: int  #: of the surrogates
 
 
 class ExactDuplicate(Check):

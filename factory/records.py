@@ -45,7 +45,10 @@ class Example:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a row: kept, or dropped by a named reason with its number, or failed with its error."""
+    """What became of a row: kept, or dropped by a named reason with its number, or failed with its error.
+
+    A filter's `kept` with a reason is a row that is kept changed.
+    """
 
     fate: Literal["kept", "dropped", "failed"]
     reason: str = ""

@@ -83,13 +83,14 @@ class Examples(Sequence[Example]):
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
         self._rows = np.arange(self._starts[-1])
         self._held: tuple[int, Any] = (-1, None)
+        self._edits: tuple[Callable[[Example], Example], ...] = ()
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __iter__(self) -> Iterator[Example]:
         for table in self._tables(self._columns):
-            yield from map(decoded, table.to_pylist())
+            yield from map(self._decoded, table.to_pylist())
 
     @overload
     def __getitem__(self, place: int) -> Example: ...
@@ -104,15 +105,27 @@ class Examples(Sequence[Example]):
         group = int(np.searchsorted(self._starts, row, side="right")) - 1
         if group != self._held[0]:
             self._held = group, self._file.read_row_group(group, columns=self._columns)
-        return decoded(self._held[1].slice(row - self._starts[group], 1).to_pylist()[0])
+        return self._decoded(self._held[1].slice(row - self._starts[group], 1).to_pylist()[0])
 
     def where(self, wanted: Callable[[str], bool]) -> Examples:
         """Those of them whose id is wanted."""
         return self._only(self._rows[np.fromiter(map(wanted, self.ids()), bool, len(self))])
 
+    def edited(self, edit: Callable[[Example], Example]) -> Examples:
+        """All of them, each with this change made when it is looked at; it must leave the id as it is."""
+        other = copy(self)
+        other._edits = (*self._edits, edit)
+        return other
+
     def ids(self) -> Iterator[str]:
         """Their ids."""
         return (one for table in self._tables(["id"]) for one in table.column("id").to_pylist())
+
+    def _decoded(self, row: dict[str, Any]) -> Example:
+        example = decoded(row)
+        for edit in self._edits:
+            example = edit(example)
+        return example
 
     def _only(self, rows: np.ndarray) -> Examples:
         other = copy(self)

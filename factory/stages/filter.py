@@ -29,15 +29,22 @@ def filter(
     path = examples.file("examples.parquet")
     asked = [*read_exam(Path(exam.path)), *rows_of(filter["contamination"].sets if sets else {})]
     rows = kept = read_examples(path, TOLD)
+    whole = read_examples(path)
     fates: dict[str, tuple[str, Verdict]] = {}
+    edited: dict[str, Verdict] = {}
     for name, settings in filter.items():
         if name == "split":
             continue
         verdicts = filters.find(name)(kept, settings, asked, events)
-        within(name, settings.budget, verdicts, len(kept))
-        fates |= {row: (name, verdict) for row, verdict in verdicts.items()}
-        kept = kept.where(lambda row, gone=verdicts: row not in gone)
-        events(f"{name}: {len(verdicts)} dropped")
+        gone = {row: verdict for row, verdict in verdicts.items() if verdict.fate == "dropped"}
+        within(name, settings.budget, gone, len(kept))
+        fates |= {row: (name, verdict) for row, verdict in gone.items()}
+        events(f"{name}: {len(gone)} dropped")
+        if changed := {row: verdict for row, verdict in verdicts.items() if row not in gone}:
+            edit = filters.edit(name, settings, changed)
+            kept, whole, edited = kept.edited(edit), whole.edited(edit), edited | changed
+            events(f"{name}: {len(changed)} kept with replacements")
+        kept = kept.where(lambda row, gone=gone: row not in gone)
     families = Counter(row.family for row in kept)
     dev = held_back(families, filter["split"].dev_share)
     if len(kept) + len(fates) != len(rows) or not families.keys() - dev:
@@ -46,7 +53,6 @@ def filter(
             f"{len(rows)} rows in, {len(kept)} kept, {len(fates)} dropped, none to train on",
             "loosen the filter that drops most: factory show filter",
         )
-    whole = read_examples(path)
     write_examples(
         out / "kept.parquet",
         (
@@ -56,7 +62,7 @@ def filter(
     )
     dropped = whole.where(fates.__contains__)
     write_examples(out / "dropped.parquet", dropped, (entry(*fates[row.id]) for row in dropped))
-    return counts(families, dev, fates.values())
+    return counts(families, dev, fates.values()) | {"replaced": len(edited.keys() - fates.keys())}
 
 
 def rows_of(sets: Mapping[str, str]) -> Iterator[Example]:

@@ -23,7 +23,7 @@ def test_hostile_statements_are_refused_or_killed(tmp_path: Path, monkeypatch: p
     assert len(found) == 2 * len(KINDS)
     assert [one for one in found if not one.reason] == []
     assert [one for one in found if one.processor > KILLED + 0.75] == []  # a new child's start is in it
-    assert [one for one in found if one.clock > 10] == []  # 2 s where the machine is not busy
+    assert [one for one in found if one.clock > 60] == []  # 2 s where the machine is not busy
     assert any(one.killed for one in found)
     assert peak() <= most
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

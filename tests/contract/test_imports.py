@@ -15,6 +15,8 @@ LAYERS = (
     {
         "specialist",
         "filters",
+        "names",
+        "surrogates",
         "teachers",
         "models",
         "registry",

@@ -16,10 +16,16 @@ from pathlib import Path
 from factory import config, human
 from factory.display import Display, columns, complain, console
 from factory.errors import FactoryError
-from tests.external import collie, commongen, mts_dialog, spider
+from tests.external import collie, commongen, mts_dialog, private_data, spider
 from tests.external.scored import Line
 
-SETS = {"spider": spider, "mts-dialog": mts_dialog, "commongen": commongen, "collie": collie}
+SETS = {
+    "spider": spider,
+    "mts-dialog": mts_dialog,
+    "commongen": commongen,
+    "collie": collie,
+    "private-data": private_data,
+}
 HEADS = ("set", "slice", "arm", "rows", "score", "95 % interval", "floor", "lead over the floor", "beaten")
 
 

@@ -8,9 +8,11 @@ import re
 import string
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any, get_type_hints
+from types import SimpleNamespace
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -28,12 +30,17 @@ from factory.config import (
     PrivateData,
     load,
 )
-from factory.errors import DataMistake
+from factory.errors import ConfigMistake, DataMistake
 from factory.filters import near_duplicate, private_data
+from factory.groups import PrivateKind
+from factory.names import names
 from factory.records import Example, Verdict
-from factory.rows import read_exam, read_jsonl
+from factory.rows import read_exam, read_examples, read_jsonl, write_examples
 from factory.specialist import Inapplicable, find
+from factory.stages.filter import filter as filter_stage
 from factory.stages.filter import held_back, rows_of, within
+from factory.store import Source
+from factory.surrogates import moved
 from factory.text import random_word
 
 NUMBERS = [
@@ -85,7 +92,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
     [
         ("broken_text", BrokenText(circles=3, budget=1)),
         ("language", Language(languages=["en"], least=8, budget=1)),
-        ("private_data", PrivateData(kinds=("mail address",), budget=1)),
+        ("private_data", PrivateData(kinds=("mail address",), action="drop", seed=0, budget=1)),
         ("length", Length(max_characters=9, budget=1)),
         ("exact_duplicate", ExactDuplicate(budget=1)),
         ("balance", Balance(cap=1, budget=1)),
@@ -380,7 +387,7 @@ PUBLIC = [
     "card 4111 1111 1111 1112 fails its check digit",
     "GB00WEST12345698765432 is no account",
     "192.168.0.1, 10.0.0.7 and version 1.2.3.400",
-    "on 2006-03-27 or 12.05.2021 the price was 5107290.8",
+    "on 2006-33-27 or 12.05.1 the price was 5107290.8",
     "blood pressure 120 over 80, 98 and 99 percent, 113 66",
     "numbers 1063 , 153461 166715 , 66 87 55 7",
     "metformin 500 mg twice daily for 10 days, room 4",
@@ -390,22 +397,73 @@ PUBLIC = [
 ]
 
 
+NAMED = {
+    "her name is Imke Oduya and she is late": "person name",
+    "Dr. Abara Okonjo will see you": "person name",
+    "doctor: hello , ms . ward": "person name",
+    "[doctor] hi , martha , how are you": "person name",
+    "Gustav spoke to the nurse": "person name",
+    "asked Rose Petersen about it": "person name",
+    "met at 12 Green Street on foot": "street address",
+    "to Hammarvägen 15 by bus": "street address",
+    "to P.O. Box 4410 by post": "street address",
+    "born on 3/17/1946 at home": "date",
+    "seen May 5th, 2020 again": "date",
+    "since 12 March she sleeps": "date",
+    "MRN: 5484367 is new": "record number",
+}
+NAMELESS = [
+    "Parkinson's disease, Graves disease and Alexander disease are named after doctors",
+    "May I ask? Will you rest? Mark the place, and Grace your table with a Rose",
+    "Call your doctor. He will see you in April or June",
+    "Patient: No. Doctor: Yes. Nurse: Well, thank you",
+    "a runny nose and back pain, in San Francisco and on Main Beach",
+    "2 of 3 on 99/99/2020, 1/2 cup, room 12",
+    "the patient number of visits was 4",
+]
+
+
+def wanted(*kinds: str, action: str = "drop") -> PrivateData:
+    return PrivateData(kinds=kinds or tuple(private_data.KINDS), action=action, seed=0, budget=1)
+
+
 def test_private_data_is_found_by_its_form_and_its_check_digits() -> None:
-    every = PrivateData(kinds=tuple(private_data.KINDS), budget=1)
-    rows = [row(str(number), text) for number, text in enumerate([*PRIVATE, *PUBLIC])]
-    found = dropped("private_data", every, rows)
+    usual = load([]).filter["private_data"]
+    rows = [row(str(number), text) for number, text in enumerate([*PRIVATE, *PUBLIC, *NAMED, *NAMELESS])]
+    found = dropped("private_data", usual, rows)
     assert {name: verdict.reason for name, verdict in found.items()} == {
         str(number): kind for number, kind in enumerate(PRIVATE.values())
     }
-    assert list(dropped("private_data", PrivateData(kinds=("password",), budget=1), rows)) == ["10"]
+    assert list(dropped("private_data", wanted("password"), rows)) == ["10"]
 
 
-def test_the_kinds_of_the_configuration_are_all_there_are() -> None:
-    assert set(load([]).filter["private_data"].kinds) == set(private_data.KINDS)
+def test_names_streets_and_dates_are_found_where_they_are_asked_for() -> None:
+    rows = [row(str(number), text) for number, text in enumerate([*NAMED, *NAMELESS])]
+    found = dropped("private_data", wanted(), rows)
+    assert {name: verdict.reason for name, verdict in found.items()} == {
+        str(number): kind for number, kind in enumerate(NAMED.values())
+    }
+
+
+def test_a_name_said_once_is_known_again_in_the_same_text() -> None:
+    text = "[doctor] hi , martha . sit down martha . Sanna Kekkola waits. Kekkola is early. a kekko is no name"
+    assert [text[start:end] for start, end in names(text)] == ["martha", "martha", "Sanna Kekkola", "Kekkola"]
+
+
+def test_names_in_a_text_without_capitals_need_an_introduction() -> None:
+    """A docstring says so; if this ever fails, say something better there."""
+    assert list(names("i saw pamela and she said it was broken")) == []
+
+
+def test_the_kinds_are_those_of_the_configuration_and_those_to_ask_for() -> None:
+    assert {*load([]).filter["private_data"].kinds, *private_data.ASKED} == set(private_data.KINDS)
+    assert set(get_args(PrivateKind)) == set(private_data.KINDS)
+    with pytest.raises(ConfigMistake, match="private_data.kinds"):
+        load(["filter.private_data.kinds=[nickname]"])
 
 
 def test_private_data_on_marked_sentences(shared_data: Path) -> None:
-    """By type, beside a floor of 0.80 recall for numbers (a library's plain patterns); nothing is found where none is marked."""
+    """Recall by type; floors measured elsewhere: numbers 0.80, names 0.69. Only a name is found where nothing is marked."""
     kinds = {
         "EMAIL_ADDRESS": ("mail address", 1.0),
         "CREDIT_CARD": ("card number", 0.95),
@@ -413,19 +471,120 @@ def test_private_data_on_marked_sentences(shared_data: Path) -> None:
         "US_SSN": ("security number", 1.0),
         "IP_ADDRESS": ("internet address", 1.0),
         "PHONE_NUMBER": ("phone number", 0.9),
+        "PERSON": ("person name", 0.7),
+        "STREET_ADDRESS": ("street address", 0.7),
     }
-    marked, hit, wrong = Counter(), Counter(), 0
+    marked, hit, wrong = Counter(), Counter(), Counter()
+    people: list[bool] = []
     for line in read_jsonl(shared_data / "medical/phi/presidio_synth_v2.jsonl"):
-        found = list(private_data.spans(line["text"]))
+        found = list(private_data.spans(line["text"], tuple(private_data.KINDS)))
         for span in line["spans"]:
             if span["type"] in kinds:
                 marked[span["type"]] += 1
                 own = [one for one in found if one.kind == kinds[span["type"]][0]]
                 hit[span["type"]] += any(one.start < span["end"] and one.end > span["start"] for one in own)
-        wrong += sum(all(one.start >= s["end"] or one.end <= s["start"] for s in line["spans"]) for one in found)
-    assert wrong == 0
+        for one in found:
+            over = {span["type"] for span in line["spans"] if one.start < span["end"] and one.end > span["start"]}
+            wrong[one.kind] += not over
+            people += ["PERSON" in over] * (one.kind == "person name")
+    assert {kind for kind, count in wrong.items() if count} <= {"person name"}
+    assert sum(people) >= 0.85 * len(people)
     for name, (_, least) in kinds.items():
         assert hit[name] / marked[name] >= least, name
+
+
+LETTER = (
+    "[doctor] hi , martha . dr. okonjo wrote on May 5th, 2020: ms. ward , born 3/17/1946, of 12 Green Street, has a green nail . "
+    "call (415) 555-0132 or write to ann.lee@mail.net"
+)
+NOTE = "Martha Ward (03/17/1946) saw Dr. Okonjo. MARTHA walks through the ward. Reach her: (415) 555-0132."
+
+
+def outside(name: str, prompt: str, answer: str, origin: str = "file", family: str = "visits") -> Example:
+    state = {"answer": answer, "rejected": None, "family": family}
+    return replace(row(name, prompt, answer, family, origin=origin), state=state)
+
+
+def test_what_is_replaced_is_the_same_in_prompt_answer_and_family() -> None:
+    settings = wanted(action="replace")
+    rows = [outside("a", LETTER, NOTE), outside("b", LETTER, NOTE), outside("c", LETTER, NOTE, family="others")]
+    first, second, other = (private_data.changed(one, settings) for one in rows)
+    assert private_data.changed(rows[0], settings) == first
+    for text in ("martha", "okonjo", "17/1946", "12 Green", "555-0132", "ann.lee", "martha ward", "May 5th"):
+        assert text.lower() not in f"{first.prompt}{first.answer}{first.state}".lower().replace(
+            "walks through the ward", ""
+        )
+    assert "a green nail" in first.prompt and "walks through the ward" in first.answer
+    given, family = re.match(r"(\w+) (\w+) \((\d\d/\d\d/\d{4})\) saw Dr\. \w+\. ", first.answer).group(1, 2)
+    assert f"hi , {given.lower()} ." in first.prompt and f"ms. {family.lower()} ," in first.prompt
+    assert f"{given.upper()} walks" in first.answer and first.state["answer"] == first.answer
+    assert re.search(r"\(\d{3}\) 555-01\d\d", first.prompt)[0] in first.answer
+    assert (first.id, first.family, first.tags) == ("a", "visits", rows[0].tags)
+    assert first.provenance["replaced"]["person name"] == 4  # and okonjo, which no list has, where it has no capital
+    without_days = [
+        re.sub(r"\b(?:\d+/\d+/\d+|\w+ \d+\w\w, \d{4})", "DAY", one.prompt) for one in (first, second, other)
+    ]
+    assert without_days[0] == without_days[1] != without_days[2]
+
+
+MOVED = {
+    "3/17/1946": "4/26/1946",
+    "03/07/46": "04/16/46",
+    "2020-02-29": "2020-04-09",
+    "31.12.1999": "9.2.2000",
+    "May 5th, 2020": "June 14th, 2020",
+    "12 of march": "21 of April",
+    "Dec 24": "Feb 2",
+}
+
+
+@pytest.mark.parametrize("text", MOVED)
+def test_a_date_moves_and_keeps_its_form(text: str) -> None:
+    assert moved(text, 40) == MOVED[text]
+
+
+def test_only_rows_from_outside_are_replaced_and_no_secret() -> None:
+    rows = [
+        outside("file", "Dr. Okonjo", "rests"),
+        outside("hub", "Dr. Okonjo", "rests", "hub"),
+        outside("drawn", "Dr. Okonjo", "rests", "grammar"),
+        outside("secret", "Dr. Okonjo", "password: hunter2222"),
+        outside("fine", "a walk", "rests"),
+    ]
+    found = dropped("private_data", wanted(action="replace"), rows)
+    fates = {name: verdict.fate for name, verdict in found.items()}
+    assert fates == {"file": "kept", "hub": "kept", "drawn": "dropped", "secret": "dropped"}
+
+
+def test_the_stage_counts_what_it_replaces_and_later_filters_see_it(tmp_path: Path) -> None:
+    """Two rows that differ by a name are still two; a replaced row that a later filter drops is counted as dropped only."""
+    rows = [
+        outside(f"{i}", f"question {i} by Dr. Okonjo {text(9, 'abcdefgh'[i])}", "rests", family=f"f{i}")
+        for i in range(8)
+    ]
+    rows += [
+        outside("long", "Dr. Okonjo " * 30, "rests", family="f9"),
+        outside("drawn", "by Dr. Okonjo", "x", "grammar", "f10"),
+    ]
+    write_examples(tmp_path / "examples.parquet", rows)
+    settings = load(["filter.private_data.budget=1"]).filter
+    asked = {
+        "private_data": wanted("person name", action="replace"),
+        "length": Length(max_characters=200, budget=1),
+        "contamination": settings["contamination"],
+        "split": settings["split"],
+    }
+    (tmp_path / "exam.jsonl").write_text("")
+    made = SimpleNamespace(file=lambda name: tmp_path / name)
+    said: list[str] = []
+    counts = filter_stage(made, Source(tmp_path / "exam.jsonl", ""), None, asked, out=tmp_path, events=said.append)
+    kept, gone = (list(read_examples(tmp_path / f"{name}.parquet")) for name in ("kept", "dropped"))
+    assert (counts["rows"], counts["kept"], counts["dropped"], counts["replaced"]) == (10, 8, 2, 8)
+    assert counts["dropped_by"] == {"private_data: person name": 1, "length: too long": 1}
+    assert "private_data: 9 kept with replacements" in said
+    assert [one.id for one in kept] == [one.id for one in rows[:8]]
+    assert all("Okonjo" not in one.prompt and one.provenance["replaced"] == {"person name": 1} for one in kept)
+    assert {one.id: "Okonjo" in one.prompt for one in gone} == {"long": False, "drawn": True}
 
 
 def test_a_filter_past_its_budget_stops_the_run_and_says_why() -> None:
