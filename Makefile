@@ -32,7 +32,7 @@ test: setup  ## all tests
 drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte
 	$(BIN)/python tests/drill.py
 
-external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE) beside their trivial floors; ARGS="spider"
+external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE, private data) beside their trivial floors; ARGS="spider"
 	$(BIN)/python -m tests.external $(ARGS)
 
 base: setup  ## make the embedded bases again (nano: about an hour on 2 cores)
