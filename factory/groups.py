@@ -203,6 +203,7 @@ class Language(Check):
 
     languages: Annotated[list[Text], Field(min_length=1)]  #: ISO 639-1 codes of those that stay
     least: PositiveInt  #: words from which a text is judged
+    sure: OpenFraction  #: probability of the other language from which a row is dropped
 
 
 PrivateKind = Literal[

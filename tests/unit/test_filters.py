@@ -91,7 +91,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
     ("name", "settings"),
     [
         ("broken_text", BrokenText(circles=3, budget=1)),
-        ("language", Language(languages=["en"], least=8, budget=1)),
+        ("language", Language(languages=["en"], least=8, sure=0.9, budget=1)),
         ("private_data", PrivateData(kinds=("mail address",), action="drop", seed=0, budget=1)),
         ("length", Length(max_characters=9, budget=1)),
         ("exact_duplicate", ExactDuplicate(budget=1)),
@@ -350,13 +350,18 @@ ENGLISH = (
 
 def test_another_language_is_dropped_and_made_up_names_are_none() -> None:
     rows = [*(row(name, text) for name, text in FOREIGN.items()), *(row(text[:9], text) for text in ENGLISH)]
-    found = dropped("language", Language(languages=["en"], least=8, budget=1), rows)
+    found = dropped("language", Language(languages=["en"], least=8, sure=0.9, budget=1), rows)
     assert {name: verdict.reason for name, verdict in found.items()} == {
         name: f"in another language: {name}" for name in FOREIGN
     }
-    assert all(0.5 < verdict.number <= 1 for verdict in found.values())
-    assert dropped("language", Language(languages=["en", *FOREIGN], least=8, budget=1), rows) == {}
-    assert dropped("language", Language(languages=["en"], least=99, budget=1), rows) == {}
+    assert all(0.9 <= verdict.number <= 1 for verdict in found.values())
+    assert dropped("language", Language(languages=["en", *FOREIGN], least=8, sure=0.9, budget=1), rows) == {}
+    noise = [
+        row("noise", "yyy aaa www ooo iii xxx zzz kkk ddd jjj hhh"),
+        row("code", "{ 0x3f } ;; << 17 >> [ 4 ] ( 2 ) % 9 ^ 8"),
+    ]
+    assert dropped("language", Language(languages=["en"], least=8, sure=0.9, budget=1), noise) == {}
+    assert dropped("language", Language(languages=["en"], least=99, sure=0.9, budget=1), rows) == {}
 
 
 @pytest.mark.parametrize("name", ["sql", "medical", "creative"])
@@ -367,7 +372,7 @@ def test_no_drawn_row_is_taken_for_another_language(name: str) -> None:
         index += 1
         with contextlib.suppress(Inapplicable):
             found.append(task.example(index, 0, settings, "train"))
-    assert dropped("language", Language(languages=["en"], least=8, budget=1), found) == {}
+    assert dropped("language", Language(languages=["en"], least=8, sure=0.9, budget=1), found) == {}
 
 
 PRIVATE = {

@@ -17,6 +17,7 @@ from factory.errors import Mistake
 from factory.records import KEPT, Example
 from factory.rows import read_examples, read_jsonl
 from factory.specialist import Inapplicable, find
+from factory.stages.generate import admit
 from factory.teachers import Told, recipe, retell
 from factory.teachers.endpoint import Endpoint
 from factory.teachers.replies import Replies
@@ -40,7 +41,8 @@ def rows(specialist: str, count: int) -> list[Example]:
     typed = task.typed(load([f"specialist={specialist}", "specialist.settings.renamed=0.0"]).specialist.settings)
     while len(found) < count:
         with suppress(Inapplicable):
-            found.append(task.example(index, 3, typed, "train"))
+            row = task.example(index, 3, typed, "train")
+            found += [row] if admit(task, row) == KEPT else []
         index += 1
     return found
 
