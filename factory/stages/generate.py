@@ -56,14 +56,14 @@ def generate(
     Every candidate is kept or counted under the reason it was refused for: candidates = rows + refused.
     """
     task, fates, costs = find(specialist.name), Counter[str](), Counter[str]()
-    allowed(source, teacher)
+    allowed(source, teacher, generate)
     if source.kind in ("file", "hub"):
         kept: Iterable[Example] = given(task, source, generate.rows, seed, fates, events)
     else:
         if source.kind == "drawn":
             accepted = drawn(task, request(task, specialist, seed), generate, out / "work", runtime.workers, fates)
         else:
-            accepted = seeds(task.name, source, seed)
+            accepted = islice(seeds(task.name, source, seed), budget(generate) if generate.rows else None)
         if teacher.kind != "grammar":
             accepted = retold(task, accepted, named(teacher, speaker, runtime), generate, fates, costs, events)
         kept = enough(accepted, generate, fates, events)
@@ -79,13 +79,16 @@ def generate(
     return counts | ({"teacher": dict(costs)} if costs else {})
 
 
-def allowed(source: config.Source, teacher: config.Teacher) -> None:
-    """ConfigMistake where the recipe makes nothing of the source."""
+def allowed(source: config.Source, teacher: config.Teacher, generate: config.Generate) -> None:
+    """ConfigMistake where the recipe makes nothing of the source, or where nothing would end it."""
     recipes = {
         "drawn": ("paraphrase", "back_translation", "best_of_n", "preferences", None),
         "documents": ("questions",),
     }
     fitting = recipes.get(source.kind, ("grid",) if source.kind == "grid" else (None,))
+    if generate.rows is None and source.kind in ("drawn", "grid"):
+        what = "a grammar" if source.kind == "drawn" else "a grid"
+        raise ConfigMistake("generate.rows=null", f"{what} has no end", "say how many rows")
     if teacher.recipe not in fitting:
         hint = ", ".join("teacher=grammar" if one is None else f"teacher.recipe={one}" for one in fitting)
         raise ConfigMistake(f"teacher.recipe={teacher.recipe}", f"makes nothing of source={source.kind}", hint)
@@ -238,14 +241,17 @@ def given(
     return [row for row in kept if row.id in asked]
 
 
+def budget(generate: config.Generate) -> int:
+    """The candidates that may be looked at, at most."""
+    return math.ceil((generate.rows or 0) * generate.candidates_per_row)
+
+
 def shards(
     name: str, ask: dict[str, Any], generate: config.Generate, work: Path, workers: int, which: slice = ALL
 ) -> Iterator[Shard]:
     """The shards in order, as far as anyone asks for them; those that are there already are read, not made."""
-    if generate.rows is None:
-        raise ConfigMistake("generate.rows=null", "a grammar has no end", "say how many rows")
-    budget, size = math.ceil(generate.rows * generate.candidates_per_row), generate.shard
-    spans = [(start, min(start + size, budget)) for start in range(0, budget, size)][which]
+    most, size = budget(generate), generate.shard
+    spans = [(start, min(start + size, most)) for start in range(0, most, size)][which]
     arguments = [(name, ask, *span, work / f"shard-{span[0]:07d}.jsonl") for span in spans]
     if workers == 1:
         yield from (make_shard(*one) for one in arguments)

@@ -153,6 +153,18 @@ def test_a_grid_becomes_rows_with_their_point(manual: Path) -> None:
     assert counts["refused_by"] == {"teacher: an empty prompt or answer": counts["candidates"] - 6}
 
 
+def test_a_teacher_that_says_nothing_useful_is_not_asked_for_ever(manual: Path, capsys) -> None:
+    (manual / "grid.yaml").write_text(GRID)
+    with serving(lambda _: json.dumps({"prompt": "", "answer": ""})) as server:
+        asked = words(server.url, "grid", "grid.yaml", "grid", f"source.ask='{ASK}'", "generate.candidates_per_row=3")
+        assert main(["exam", *asked]) == 0
+        capsys.readouterr()
+        assert main(["generate", *asked, "generate.rows=4"]) == 2
+        assert "12 candidates gave 0 of 4 rows" in capsys.readouterr().err and len(server.asked) == 12
+        assert main(["generate", *asked, "generate.rows=null"]) == 2
+        assert "a grid has no end" in capsys.readouterr().err and len(server.asked) == 12
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
