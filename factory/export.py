@@ -81,7 +81,7 @@ def data_set(folder: Path, rows: Iterable[Example], facts: dict[str, Any]) -> No
 def push(folder: Path, name: str) -> None:
     """The folder as a private data set on the hub, as whoever is logged in there."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.errors import HFValidationError, HTTPError
 
     hub = HfApi()
     try:
@@ -91,6 +91,6 @@ def push(folder: Path, name: str) -> None:
         )
     except HFValidationError as error:
         raise Mistake(f"{HUB}{name}", str(error), f"write {HUB}OWNER/NAME") from None
-    except Exception as error:  # noqa: BLE001 - whatever client is below: no network, no token, no right to write
+    except (HTTPError, OSError) as error:  # no network, offline mode, no token, no right to write
         why = f"{type(error).__name__}: {error}"
         raise Unavailable(f"{HUB}{name}", why, "is the hub there, and HF_TOKEN one that may write?") from None
