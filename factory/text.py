@@ -16,6 +16,15 @@ NUMBER = re.compile(r"\d[\d.,:/-]*")
 NAME = re.compile(r"(?<=[\w,;] )[A-Z][a-z]\w*")
 """A capitalised word inside a sentence."""
 SYLLABLES = [c + v + e for c in "bdfgklmnprstvz" for v in "aeiou" for e in ("", "n", "r", "l", "s")]
+MEANING = frozenset(
+    word
+    for line in (
+        "be before do does done dozen five for like line lines me mine more",
+        "never nine no none nor per same seven side so ten tense to zero",
+    )
+    for word in line.split()
+)
+"""Words that a grammar's sentence may mean something by: no made-up word is one of them."""
 VALUE_WORDS = 6
 """A string of the state with more words than these is a sentence, no value."""
 
@@ -66,4 +75,6 @@ def masked(text: str, known: Iterable[str] = ()) -> str:
 
 def random_word(rng: Random) -> str:
     """A word of one to three random syllables, which means nothing."""
-    return "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))
+    while (word := "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))) in MEANING:
+        pass
+    return word

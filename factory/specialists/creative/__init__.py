@@ -12,7 +12,7 @@ from factory.specialists.creative.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "survey", "verify"]
 
-VERSION = 2
+VERSION = 3
 
 
 def describe(state: State) -> Description:

@@ -16,7 +16,7 @@ from factory.specialists.medical.verify import verify
 
 __all__ = ["NOTICE", "VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "verify"]
 
-VERSION = 2
+VERSION = 3
 NOTICE = "Synthetic; not clinical advice; no real patient."
 
 

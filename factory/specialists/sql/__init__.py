@@ -14,7 +14,7 @@ from factory.specialists.sql.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "reads", "render", "telling", "verify"]
 
-VERSION = 3
+VERSION = 4
 
 
 def describe(state: State) -> Description:

@@ -69,9 +69,10 @@ def words() -> dict[str, list[str]]:
 
 @cache
 def label_words() -> tuple[str, ...]:
-    """Every word of a training label."""
+    """Every word of a training label that a made-up one may have."""
     labels = {label for family in families("train") for one in family.entities for label in labels_of(one)}
-    return tuple(sorted({word for label in labels for word in label.split() if word.isalpha() and len(word) > 2}))
+    found = {word for label in labels for word in label.split() if word.isalpha() and len(word) > 2}
+    return tuple(sorted(found.difference(words()["meaning"])))
 
 
 def labels_of(entity: Entity) -> list[str]:
