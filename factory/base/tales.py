@@ -10,7 +10,7 @@ import re
 from random import Random
 
 from factory.specialists.creative import lexicon
-from factory.specialists.creative.draw import Settings, draw, renamed
+from factory.specialists.creative.draw import Settings, renamed, whole
 from factory.specialists.creative.lexicon import article
 from factory.specialists.creative.render import Telling
 from factory.specialists.creative.rhyme import rhymes
@@ -39,7 +39,7 @@ SAY = (
 def plan_of(rng: Random, level: float, form: str = "") -> State:
     """A training plan, in a third of the cases with random words in it; small at a low level."""
     settings = SETTINGS.model_copy(update={"form": {form: 1.0}}) if form else SETTINGS
-    plan = draw(rng, settings, "train").model_copy(update={"words": None, "syllables": 0})
+    plan = whole(rng, settings, "train").model_copy(update={"words": None, "syllables": 0})
     if plan.form != "poem" and rng.random() > level:
         plan = plan.model_copy(update={"count": 3, "required": plan.required[:1]})
     return renamed(rng, plan) if rng.random() < 0.33 else plan

@@ -12,7 +12,7 @@ from factory.specialists.creative.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "survey", "verify"]
 
-VERSION = 3
+VERSION = 4
 
 
 def describe(state: State) -> Description:
@@ -20,8 +20,8 @@ def describe(state: State) -> Description:
     tags = {
         "difficulty": state.difficulty,
         "slice": state.form,
-        "person": state.person,
-        "tense": state.tense,
+        "person": state.person or "any",
+        "tense": state.tense or "any",
         "limits": "words" if state.words else "syllables" if state.syllables else "none",
     }
     return Description(family=state.family, balance=f"{state.form}: {state.opening}", tags=tags)

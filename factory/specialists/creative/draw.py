@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from factory.specialist import Inapplicable
 from factory.specialists.creative import lexicon
@@ -12,12 +13,16 @@ from factory.specialists.creative.write import write
 from factory.text import random_word
 
 EXTRAS = {"easy": (0, 2), "medium": (3, 4), "hard": (5, 7)}
-"""How many constraints come to the ones that every plan has."""
+"""How many constraints of a whole plan come to the usual ones."""
+ASKED = {"easy": (1, 3), "medium": (4, 6), "hard": (7, 13)}
+"""How many of its constraints a request asks for; all where the plan has fewer."""
 OPTIONS = {
     "story": ("friend", "mood", "obstacle", "turn", "required", "required", "forbidden", "forbidden", "words"),
     "letter": ("mood", "obstacle", "turn", "required", "required", "forbidden", "forbidden", "words"),
     "poem": ("friend", "mood", "obstacle", "turn", "required", "forbidden", "forbidden", "words", "syllables"),
 }
+NOTHING = {"count": 0, "syllables": 0, "words": None, "friend": None}
+"""What stands in a field that asks for nothing, where that is not an empty text."""
 LINED = ("friend", "mood", "obstacle", "turn", "required")
 """What takes a line of a poem."""
 
@@ -28,7 +33,7 @@ class Settings(Frozen):
     form: dict[str, float]
     """Weight of each form: story, poem, letter."""
     difficulty: dict[str, float]
-    """Weight of each difficulty: easy, medium, hard."""
+    """Weight of each difficulty: easy, medium, hard, by the number of constraints."""
     first_person: float
     """Share of stories and poems told as I; letters always are."""
     past: float
@@ -38,7 +43,28 @@ class Settings(Frozen):
 
 
 def draw(rng: Random, settings: Settings, side: Side) -> State:
-    """One plan of one side (train or exam); Inapplicable where it does not come out."""
+    """One plan of one side (train or exam), asking for few or many of its constraints; Inapplicable where none comes out.
+
+    Not every request sets everything: most people ask for two or three things, as the prompts of IFEval do.
+    """
+    plan = whole(rng, settings, side)
+    number = min(len(plan.asked), rng.randint(*ASKED[weighted(rng, settings.difficulty)]))
+    kept = rng.sample(plan.asked, number)
+    plan = plan.model_copy(update=left_out(plan, kept))
+    return plan.model_copy(update={"words": span(rng, plan)}) if plan.words else plan
+
+
+def left_out(plan: State, kept: list[tuple[str, str]]) -> dict[str, Any]:
+    """What changes in a plan of which only some constraints are kept."""
+    empty = {name: NOTHING.get(name, "") for name, word in plan.asked if not word and (name, "") not in kept}
+    words = {
+        name: tuple(word for word in getattr(plan, name) if (name, word) in kept) for name in ("required", "forbidden")
+    }
+    return empty | words
+
+
+def whole(rng: Random, settings: Settings, side: Side) -> State:
+    """A plan with every constraint that a plan usually has, and some more; Inapplicable where it does not come out."""
     form, difficulty = weighted(rng, settings.form), weighted(rng, settings.difficulty)
     family = rng.choice(lexicon.families(side))
     count = rng.choice((4, 6) if difficulty != "hard" else (6,)) if form == "poem" else rng.randint(3, 6)

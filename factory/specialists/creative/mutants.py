@@ -30,8 +30,9 @@ def mutants(state: State, text: str, rng: Random) -> Iterator[str]:
     yield from without(state, text)
     if state.forbidden:
         yield f"{text.rstrip('.')} {state.forbidden[-1]}."
-    yield write(state.model_copy(update={"tense": "present" if state.tense == "past" else "past"}), rng)
-    if state.form != "letter":
+    if state.tense:
+        yield write(state.model_copy(update={"tense": "present" if state.tense == "past" else "past"}), rng)
+    if state.person and state.form != "letter":
         other = state.model_copy(update={"person": "third" if state.person == "first" else "first"})
         yield write(other, rng)
     yield from reshaped(state, text)
@@ -45,8 +46,9 @@ def mutants(state: State, text: str, rng: Random) -> Iterator[str]:
 
 def without(state: State, text: str) -> Iterator[str]:
     """The text without one of the things that the plan names."""
-    named = [state.hero.name, state.hero.kind, bare(state.spot), bare(state.wish.split(" ", 1)[1]), *state.required]
-    named += [bare(phrase) for phrase in (state.obstacle, state.turn) if phrase]
+    named = [state.hero.name, state.hero.kind, *state.required]
+    named += [bare(state.wish.split(" ", 1)[1])] if state.wish else []
+    named += [bare(phrase) for phrase in (state.place and state.spot, state.obstacle, state.turn) if phrase]
     named += [part for one in [state.friend] if one for part in (one.name, one.kind) if part]
     for phrase in named:
         yield re.sub(rf"\b{re.escape(phrase)}\b", "thing", text)
@@ -59,12 +61,14 @@ def reshaped(state: State, text: str) -> Iterator[str]:
     parts = Prose(text, state.form).parts
     lines = text.splitlines()
     if state.form == "poem":
-        yield "\n".join(lines[:-1])
-        yield "\n".join([*lines, "And so it went with the tide."])
+        if state.count:
+            yield "\n".join(lines[:-1])
+            yield "\n".join([*lines, "And so it went with the tide."])
         yield "\n".join([*lines[:-1], lines[0]])
         yield " ".join(lines)
         return
     before, after = (lines[:1], lines[-1:]) if state.form == "letter" else ([], [])
-    for changed in (parts[:-1], [*parts, "It ended there."], [*parts[:-1], parts[0]]):
+    counted = (parts[:-1], [*parts, "It ended there."]) if state.count else ()
+    for changed in (*counted, [*parts[:-1], parts[0]]):
         yield "\n".join([*before, " ".join(changed), *after])
     yield " ".join(parts) if state.form == "letter" else f"Dear friend,\n{text}\nYours, {state.hero.name}"

@@ -68,7 +68,7 @@ class Telling:
             tagged = []
         rest = [part for part in parts if part not in tagged]
         if style == "mixed":
-            return f"{self.head(tagged)}.\n{self.lines(rest)}"
+            return f"{self.head(tagged)}.\n{self.lines(rest)}".strip()
         body = " ".join([f"{self.head(tagged)}.", *(self.sentence(part) for part in self.ordered(rest))])
         if style == "casual":
             start = body if body.startswith("I ") else f"{body[0].lower()}{body[1:]}"
@@ -82,14 +82,14 @@ class Telling:
             "hero": state.form != "letter",
             "writer": state.form == "letter",
             "friend": state.friend is not None and state.form != "letter",
-            "place": True,
+            "place": state.place,
             "mood": state.mood,
-            "wish": True,
+            "wish": state.wish,
             "obstacle": state.obstacle,
             "turn": state.turn,
-            "person": True,
-            "tense": True,
-            "count": True,
+            "person": state.person,
+            "tense": state.tense,
+            "count": state.count,
             "rhyme": state.rhyme,
             "syllables": state.syllables,
             "required": state.required,
@@ -108,7 +108,8 @@ class Telling:
 
     def head(self, tagged: list[str]) -> str:
         """The request with what hangs on it."""
-        form = self.phrase(f"form_{self.state.form}")
+        verse = self.state.form == "poem" and not self.state.rhyme
+        form = self.phrase("form_verse" if verse else f"form_{self.state.form}")
         return " ".join([self.phrase("ask", a_form=form), *(self.told(part, "tag") for part in tagged)])
 
     def sentence(self, part: str) -> str:
@@ -176,7 +177,7 @@ def slots(state: State, rng: Random) -> dict[str, Any]:
         "wish": state.wish,
         "obstacle": state.obstacle,
         "turn": state.turn,
-        "n": rng.choice((str(state.count), NUMBERS[state.count])),
+        "n": rng.choice((str(state.count), NUMBERS[state.count])) if state.count else "",
         "most": state.syllables,
         "low": state.words.low if state.words else 0,
         "high": state.words.high if state.words else 0,

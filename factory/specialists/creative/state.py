@@ -31,7 +31,7 @@ class Words(Frozen):
 
 
 class State(Frozen):
-    """A plan. What is empty or None is not asked for.
+    """A plan. What is empty, 0 or None is not asked for: a text may do there as it likes.
 
     `count` is the number of sentences (of a letter: between greeting and signature) or, in a poem, of lines. `place` comes
     with its preposition, `wish` is a verb and its object, `obstacle` and `turn` are noun phrases with their article.
@@ -47,8 +47,8 @@ class State(Frozen):
     wish: str
     obstacle: str
     turn: str
-    person: Literal["first", "third"]
-    tense: Literal["past", "present"]
+    person: Literal["", "first", "third"]
+    tense: Literal["", "past", "present"]
     count: int
     rhyme: Literal["", "couplets", "alternating"]
     syllables: int
@@ -64,7 +64,14 @@ class State(Frozen):
 
     @property
     def difficulty(self) -> str:
-        """easy, medium or hard, by the number of constraints past the ones that every plan has."""
-        asked = (self.mood, self.obstacle, self.turn, self.words, self.syllables, self.friend and self.form != "letter")
-        number = sum(map(bool, asked)) + len(self.required) - 1 + len(self.forbidden)
-        return "easy" if number <= 2 else "medium" if number <= 4 else "hard"
+        """easy, medium or hard, by the number of constraints."""
+        number = len(self.asked)
+        return "easy" if number <= 3 else "medium" if number <= 6 else "hard"
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """What is asked for beside form and hero: each field, and of a list of words each word by itself."""
+        names = ["place", "mood", "wish", "obstacle", "turn", "person", "tense", "count", "rhyme", "syllables", "words"]
+        names += ["friend"] if self.form != "letter" else []
+        words = [(name, word) for name in ("required", "forbidden") for word in getattr(self, name)]
+        return [(name, "") for name in names if getattr(self, name)] + words

@@ -39,19 +39,25 @@ def score(state: State, answer: str) -> Score:
 def checks(state: State) -> Iterator[tuple[str, Callable[[State, Prose], bool]]]:
     """The constraints that a plan has, by name."""
     yield "form", FORMS[state.form]
-    yield "lines" if state.form == "poem" else "sentences", counted
+    if state.count:
+        yield "lines" if state.form == "poem" else "sentences", lambda state, told: len(told.parts) == state.count
     yield "prose", lambda state, told: not told.fault
     yield "character", characters
-    yield "place", lambda state, told: told.has_phrase(bare(state.spot))
-    yield "wish", wished
+    if state.place:
+        yield "place", lambda state, told: told.has_phrase(bare(state.spot))
+    if state.wish:
+        yield "wish", wished
     for name in ("obstacle", "turn"):
         if getattr(state, name):
             yield name, lambda state, told, name=name: told.has_phrase(bare(getattr(state, name)))
     if state.mood:
         yield "mood", lambda state, told: not lexicon.mood_words(state.mood).isdisjoint(told.said)
-    yield "person", voiced
-    yield "tense", timed
-    yield "required", lambda state, told: all(map(told.has_phrase, state.required))
+    if state.person:
+        yield "person", voiced
+    if state.tense:
+        yield "tense", timed
+    if state.required:
+        yield "required", lambda state, told: all(map(told.has_phrase, state.required))
     if state.forbidden:
         yield "forbidden", lambda state, told: not any(map(told.has_phrase, state.forbidden))
     if state.words:
@@ -94,11 +100,6 @@ def is_letter(state: State, told: Prose) -> bool:
 
 
 FORMS = {"story": is_story, "poem": is_poem, "letter": is_letter}
-
-
-def counted(state: State, told: Prose) -> bool:
-    """As many sentences or lines as asked for."""
-    return len(told.parts) == state.count
 
 
 def characters(state: State, told: Prose) -> bool:
@@ -155,12 +156,12 @@ def timed(state: State, told: Prose) -> bool:
 
 
 def rhymed(state: State, told: Prose) -> bool:
-    """The last words of the lines that the scheme pairs rhyme."""
+    """The last words of the lines that the scheme pairs rhyme: couplets two by two, alternating lines in fours."""
     ends = [WORD.findall(line)[-1] if WORD.findall(line) else "" for line in told.lines]
-    if len(ends) != state.count:
-        return False
     step = 1 if state.rhyme == "couplets" else 2
-    starts = range(0, state.count, 2) if step == 1 else (0, 1)
+    if len(ends) != (state.count or len(ends)) or len(ends) % (2 * step):
+        return False
+    starts = [block + first for block in range(0, len(ends), 2 * step) for first in range(step)]
     return all(rhymes(ends[start], ends[start + step]) for start in starts)
 
 

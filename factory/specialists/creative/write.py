@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from factory.specialists.creative import lexicon
 from factory.specialists.creative.lexicon import Clause, article, sounded
@@ -117,7 +118,30 @@ class Act:
 
 def write(plan: State, rng: Random) -> str:
     """One text to the plan; its words and syllables may be out of their limits."""
+    plan = settled(plan, rng)
     return letter(plan, rng) if plan.form == "letter" else poem(plan, rng) if plan.form == "poem" else story(plan, rng)
+
+
+def settled(plan: State, rng: Random) -> State:
+    """The plan with what it leaves open chosen: place, person, tense, and how long the text becomes."""
+    chosen: dict[str, Any] = {}
+    if not plan.place:
+        chosen["place"] = rng.choice(free(plan, lexicon.places()))
+    if not plan.person:
+        chosen["person"] = "first" if plan.form == "letter" else rng.choice(("first", "third"))
+    if not plan.tense:
+        chosen["tense"] = rng.choice(("past", "present"))
+    if not plan.count and plan.form == "poem":
+        chosen["count"] = 4 if plan.rhyme == "alternating" or (needed(plan) <= 4 and rng.random() < 0.5) else 6
+    elif not plan.count:
+        chosen["count"] = rng.randint(3, 6)
+    return plan.model_copy(update=chosen) if chosen else plan
+
+
+def needed(plan: State) -> int:
+    """The lines that a poem to the plan has at least: one for each thing it names."""
+    named = (plan.wish, plan.friend, plan.obstacle, plan.turn, plan.mood)
+    return 1 + sum(map(bool, named)) + len(plan.required)
 
 
 def attempts(plan: State, rng: Random) -> Iterator[str]:
@@ -155,7 +179,7 @@ def sentences(plan: State, rng: Random) -> list[str]:
 
 def prose_acts(plan: State, rng: Random) -> list[Act]:
     """What a story or letter says, in order: the plan's own acts, some required words, and details to fill it up."""
-    acts = [Act("intro"), Act("wish")]
+    acts = [Act("intro")] + ([Act("wish")] if plan.wish else [])
     acts += [Act("friend")] if plan.friend and plan.form == "story" else []
     acts += [Act(kind) for kind in ("obstacle", "turn") if getattr(plan, kind)]
     acts.append(Act("end"))
@@ -168,10 +192,10 @@ def prose_acts(plan: State, rng: Random) -> list[Act]:
     for word in words:
         if room and (must > 0 or rng.random() < 0.6):
             kind = "adjective" if word in lexicon.read("words")["adjectives"] else "prop"
-            acts.insert(rng.randint(2, len(acts) - 1), Act(kind, word))
+            acts.insert(rng.randint(min(2, len(acts) - 1), len(acts) - 1), Act(kind, word))
             room, must = room - 1, must - 1
     while room > 0:
-        acts.insert(rng.randint(2, len(acts) - 1), Act("detail"))
+        acts.insert(rng.randint(min(2, len(acts) - 1), len(acts) - 1), Act("detail"))
         room -= 1
     return acts
 
@@ -197,11 +221,11 @@ def grouped(rng: Random, acts: list[Act], count: int) -> list[list[Act]]:
 def poem(plan: State, rng: Random) -> str:
     """Rhymed lines, one act each."""
     writer = Writer(plan, rng)
-    acts = [Act("intro"), Act("wish")]
-    acts += [Act(kind) for kind in ("friend", "obstacle", "turn", "mood") if getattr(plan, kind)]
+    named = ("wish", "friend", "obstacle", "turn", "mood")
+    acts = [Act("intro")] + [Act(kind) for kind in named if getattr(plan, kind)]
     for word in plan.required:
         kind = "adjective" if word in lexicon.read("words")["adjectives"] else "prop"
-        acts.insert(rng.randint(2, len(acts)), Act(kind, word))
+        acts.insert(rng.randint(min(2, len(acts)), len(acts)), Act(kind, word))
     acts += [Act("detail") for _ in range(plan.count - len(acts))]
     mark_mood(plan, rng, [acts[0], *(act for act in acts if act.kind == "mood")])
     lines = []
@@ -213,9 +237,12 @@ def poem(plan: State, rng: Random) -> str:
 
 
 def tails(plan: State, rng: Random) -> list[str]:
-    """The ends of the lines, rhymed as the plan asks."""
+    """The ends of the lines, rhymed as the plan asks; each of another rhyme where it asks for none."""
     groups = {name: free(plan, ends) for name, ends in lexicon.read("tails").items()}
-    names = rng.sample([name for name, ends in groups.items() if len(ends) > 1], plan.count // 2)
+    names = [name for name, ends in groups.items() if len(ends) > 1]
+    if not plan.rhyme:
+        return [rng.choice(groups[name]) for name in rng.sample(names, plan.count)]
+    names = rng.sample(names, plan.count // 2)
     pairs = [pair(rng, groups[name]) for name in names]
     if plan.rhyme == "couplets":
         return [end for two in pairs for end in two]
@@ -293,6 +320,7 @@ class Writer:
             clause
             for clause in lexicon.clauses(form, act, plan.person, plan.tense)
             if clause.words.isdisjoint(plan.forbidden) and (clause.moody == moody or (plan.mood and not moody))
+            and (plan.wish or "{wish}" not in clause.text)
         ]
         return self.rng.choice(found)
 
