@@ -12,7 +12,7 @@ from factory.specialists.creative.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "survey", "verify"]
 
-VERSION = 4
+VERSION = 1001
 
 
 def describe(state: State) -> Description:

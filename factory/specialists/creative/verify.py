@@ -81,8 +81,8 @@ def bare(phrase: str) -> str:
 
 
 def is_story(state: State, told: Prose) -> bool:
-    """One paragraph."""
-    return len(told.lines) == 1
+    """One paragraph of at least two sentences, the last one with its end."""
+    return len(told.lines) == 1 and len(told.parts) > 1 and told.lines[0].rstrip("\"'")[-1:] in (".", "!", "?")
 
 
 def is_poem(state: State, told: Prose) -> bool:

@@ -118,8 +118,10 @@ class Act:
 
 def write(plan: State, rng: Random) -> str:
     """One text to the plan; its words and syllables may be out of their limits."""
-    plan = settled(plan, rng)
-    return letter(plan, rng) if plan.form == "letter" else poem(plan, rng) if plan.form == "poem" else story(plan, rng)
+    if plan.form == "poem":
+        return poem(settled(plan, rng), rng)
+    told = sentences(settled(plan, rng), rng, padded=plan.count > 0)
+    return letter(plan, rng, told) if plan.form == "letter" else " ".join(told)
 
 
 def settled(plan: State, rng: Random) -> State:
@@ -134,7 +136,7 @@ def settled(plan: State, rng: Random) -> State:
     if not plan.count and plan.form == "poem":
         chosen["count"] = 4 if plan.rhyme == "alternating" or (needed(plan) <= 4 and rng.random() < 0.5) else 6
     elif not plan.count:
-        chosen["count"] = rng.randint(3, 6)
+        chosen["count"] = rng.randint(max(2, needed(plan) // 2), max(3, needed(plan)))
     return plan.model_copy(update=chosen) if chosen else plan
 
 
@@ -149,25 +151,19 @@ def attempts(plan: State, rng: Random) -> Iterator[str]:
     return (write(plan, rng) for _ in range(TRIES))
 
 
-def story(plan: State, rng: Random) -> str:
-    """Sentences in a row."""
-    return " ".join(sentences(plan, rng))
-
-
-def letter(plan: State, rng: Random) -> str:
-    """A greeting, sentences, a signature."""
+def letter(plan: State, rng: Random, told: list[str]) -> str:
+    """A greeting, the sentences, a signature."""
     greeting = rng.choice(GREETINGS).format(plan.friend.name)
     signature = rng.choice(free(plan, SIGNATURES)).format(f"{plan.hero.name} the {plan.hero.kind}")
-    return "\n".join((greeting, " ".join(sentences(plan, rng)), signature))
+    return "\n".join((greeting, " ".join(told), signature))
 
 
-def sentences(plan: State, rng: Random) -> list[str]:
-    """The plan's acts as clauses, joined to as many sentences as it asks for."""
+def sentences(plan: State, rng: Random, padded: bool = True) -> list[str]:
+    """The plan's acts as clauses, joined to as many sentences as it asks for; `padded` with some that carry nothing."""
     writer = Writer(plan, rng)
-    acts = prose_acts(plan, rng)
+    acts = prose_acts(plan, rng, padded)
     mark_mood(plan, rng, acts)
-    for number, act in enumerate(acts):
-        act.clause = writer.clause(act, first=number == 0)
+    writer.tell(acts)
     spare = [word for word in plan.required if not any(act.word == word for act in acts)]
     for word, act in zip(spare, rng.sample(acts[1:], len(spare)), strict=True):
         act.clause, act.word = f"{act.clause} {writer.hold(word)}", word
@@ -177,7 +173,7 @@ def sentences(plan: State, rng: Random) -> list[str]:
     return [writer.sentence(group, first=number == 0) for number, group in enumerate(grouped(rng, acts, plan.count))]
 
 
-def prose_acts(plan: State, rng: Random) -> list[Act]:
+def prose_acts(plan: State, rng: Random, padded: bool) -> list[Act]:
     """What a story or letter says, in order: the plan's own acts, some required words, and details to fill it up."""
     acts = [Act("intro")] + ([Act("wish")] if plan.wish else [])
     acts += [Act("friend")] if plan.friend and plan.form == "story" else []
@@ -188,7 +184,7 @@ def prose_acts(plan: State, rng: Random) -> list[Act]:
     # Every clause but the first can carry one required word at its end; what is left needs a clause of its own.
     must = max(0, len(words) - (len(acts) - 1))
     low = max(must, plan.count - len(acts))
-    room = rng.randint(low, max(low, min(2 * plan.count, 8) - len(acts)))
+    room = rng.randint(low, max(low, min(2 * plan.count, 8) - len(acts))) if padded else low
     for word in words:
         if room and (must > 0 or rng.random() < 0.6):
             kind = "adjective" if word in lexicon.read("words")["adjectives"] else "prop"
@@ -228,9 +224,10 @@ def poem(plan: State, rng: Random) -> str:
         acts.insert(rng.randint(min(2, len(acts)), len(acts)), Act(kind, word))
     acts += [Act("detail") for _ in range(plan.count - len(acts))]
     mark_mood(plan, rng, [acts[0], *(act for act in acts if act.kind == "mood")])
+    writer.tell(acts)
     lines = []
     for number, (act, tail) in enumerate(zip(acts, tails(plan, rng), strict=True)):
-        clause = f"{writer.clause(act, first=number == 0)} {tail}"
+        clause = f"{act.clause} {tail}"
         mark = "." if number == plan.count - 1 else rng.choice((",", ",", ".", ";") if number % 2 else (",", ",", ";"))
         lines.append(capital(clause) + mark)
     return "\n".join(lines)
@@ -296,11 +293,18 @@ class Writer:
         """The other character: Nila the owl."""
         return f"{friend.name} the {friend.kind}"
 
-    def clause(self, act: Act, first: bool) -> str:
-        """The act as a clause; the first one begins as the plan's opening says."""
-        if first:
-            return self.opening()
-        return self.filled(self.choose(act.kind, act.moody), act.word)
+    def tell(self, acts: list[Act]) -> None:
+        """Gives every act its clause: the first begins as the opening says, details come once each, in the order of the day."""
+        acts[0].clause = self.opening()
+        details = [act for act in acts[1:] if act.kind == "detail"]
+        for act in acts[1:]:
+            if act not in details:
+                act.clause = self.filled(self.choose(act.kind, act.moody), act.word)
+        chosen: list[tuple[int, Clause]] = []
+        for act in details:
+            chosen.append(self.rng.choice([one for one in self.fitting("detail", act.moody) if one not in chosen]))
+        for act, (_, clause) in zip(details, sorted(chosen, key=lambda one: one[0]), strict=True):
+            act.clause = self.filled(clause)
 
     def opening(self) -> str:
         """The first clause: a way to begin, or a time before the clause."""
@@ -313,16 +317,19 @@ class Writer:
         return f"{opening}{comma} {self.filled(self.choose('intro', False))}"
 
     def choose(self, act: str, moody: bool) -> Clause:
-        """A clause of the act without a forbidden word; with a mood in it where it must, or may."""
+        """A clause that fits."""
+        return self.rng.choice(self.fitting(act, moody))[1]
+
+    def fitting(self, act: str, moody: bool) -> list[tuple[int, Clause]]:
+        """The clauses of an act without a forbidden word, numbered; with a mood in them where they must, or may."""
         plan = self.plan
         form = "story" if plan.form == "letter" and act not in lexicon.read("frames")["letter"] else plan.form
-        found = [
-            clause
-            for clause in lexicon.clauses(form, act, plan.person, plan.tense)
+        return [
+            (number, clause)
+            for number, clause in enumerate(lexicon.clauses(form, act, plan.person, plan.tense))
             if clause.words.isdisjoint(plan.forbidden) and (clause.moody == moody or (plan.mood and not moody))
             and (plan.wish or "{wish}" not in clause.text)
         ]
-        return self.rng.choice(found)
 
     def filled(self, clause: Clause, word: str = "") -> str:
         """The clause with its slots filled."""
