@@ -55,7 +55,7 @@ def some(rng: Random, pairs: list[Pair], most: int = 8) -> list[Pair]:
 def reading(rng: Random, level: float) -> tuple[str, list[Pair]]:
     """A story or letter body and questions about it."""
     plan = plan_of(rng, level)
-    told = sentences(plan, rng)
+    told = sentences(plan, rng, ordered=False)
     hero = plan.hero.name
     asks = [
         (("Where does it happen?", "Where are we?", "What is the place?", "In which place is it set?"), plan.place),
@@ -192,7 +192,7 @@ def composing(rng: Random, level: float) -> tuple[str, list[Pair]]:
 
 def composed(rng: Random, plan: State) -> Pair:
     """The order to write the whole text, with its length and tense, and the text."""
-    text, unit = write(plan, rng), "lines" if plan.form == "poem" else "sentences"
+    text, unit = write(plan, rng, ordered=False), "lines" if plan.form == "poem" else "sentences"
     how = f"{plan.count} {unit} in the {plan.tense}"
     if rng.random() < 0.25:
         words = len(lexicon.WORD.findall(text))
@@ -308,7 +308,7 @@ def rhyming(rng: Random, level: float) -> tuple[str, list[Pair]]:
 def numbering(rng: Random, level: float) -> tuple[str, list[Pair]]:
     """A text with numbered sentences: to say one of them, to count them, to go on."""
     plan = plan_of(rng, level, "story")
-    told = sentences(plan, rng)
+    told = sentences(plan, rng, ordered=False)
     asks = [(f"Say sentence {number + 1} .", sentence) for number, sentence in enumerate(told)]
     asks += [(f"Which number has this: {sentence}", str(number + 1)) for number, sentence in enumerate(told[:2])]
     cut = rng.randint(1, len(told) - 1)

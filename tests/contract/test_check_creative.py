@@ -7,7 +7,7 @@ import pytest
 from factory.config import load
 from factory.specialist import Inapplicable, find
 from factory.stages.generate import admit
-from tests.contract.check_creative import check
+from tests.contract.check_creative import asked_of, check
 
 PROMPT = (
     "Write a story about Mira the fox. It takes place at the old mill. Mira wants to mend the violin. The obstacle is a sudden "
@@ -18,6 +18,7 @@ ANSWER = (
     "Mira the fox lived at the old mill, and she wanted to mend the violin by a lamp. But a sudden storm stopped her. "
     "At last she found a coin and laughed out loud."
 )
+ASKED = {"place", "wish", "obstacle", "person", "tense", "count", "required", "forbidden", "words"}
 
 
 def test_500_rows_agree_with_their_prompts() -> None:
@@ -33,12 +34,12 @@ def test_500_rows_agree_with_their_prompts() -> None:
         if admit(task, row).reason:
             continue
         rows += 1
-        wrong += [(why, row.prompt, row.answer) for why in check(row.prompt, row.answer)]
+        wrong += [(why, row.prompt, row.answer) for why in check(row.prompt, row.answer, asked_of(row.state))]
     assert wrong == []
 
 
 def test_a_row_that_is_right_has_nothing_wrong() -> None:
-    assert list(check(PROMPT, ANSWER)) == []
+    assert list(check(PROMPT, ANSWER, ASKED)) == []
 
 
 @pytest.mark.parametrize(
@@ -58,5 +59,10 @@ def test_a_row_that_is_right_has_nothing_wrong() -> None:
 )
 def test_the_check_sees_what_is_wrong(old: str, new: str, why: str) -> None:
     prompt = PROMPT.replace("25 and 45", "32 and 45") if why[:2] == "30" else PROMPT
-    found = list(check(prompt, ANSWER.replace(old, new)))
+    found = list(check(prompt, ANSWER.replace(old, new), ASKED))
     assert why in found
+
+
+def test_what_the_prompt_leaves_out_or_adds_is_wrong() -> None:
+    assert list(check(PROMPT, ANSWER, ASKED - {"place"})) == ["place: at the old is read in the prompt"]
+    assert list(check(PROMPT, ANSWER, ASKED | {"turn"})) == ["turn: nothing is read in the prompt"]

@@ -14,6 +14,7 @@ from factory.specialist import Inapplicable, find
 from factory.specialists.creative import lexicon
 from factory.specialists.creative.draw import draw, plan_words
 from factory.specialists.creative.state import State
+from factory.specialists.creative.write import needed, settled
 
 
 @cache
@@ -60,19 +61,43 @@ def test_a_plan_does_not_contradict_itself(side: str) -> None:
         said = plan_words(plan) | set(plan.required)
         assert not set(plan.forbidden) & said
         assert not set(plan.required) & plan_words(plan)
-        assert 1 <= len(set(plan.required)) == len(plan.required) <= 3
+        assert len(set(plan.required)) == len(plan.required) <= 3
         assert plan.friend is None or plan.friend.name != plan.hero.name
-        assert bool(plan.rhyme) == (plan.form == "poem")
-        assert plan.person == "first" or plan.form != "letter"
-        assert (plan.count in (4, 6)) if plan.form == "poem" else (3 <= plan.count <= 6)
+        assert not plan.rhyme or plan.form == "poem"
+        assert plan.person in ("first", "") or plan.form != "letter"
+        assert plan.count in ((0, 4, 6) if plan.form == "poem" else (0, 3, 4, 5, 6))
         assert plan.words is None or plan.words.high - plan.words.low >= 15
 
 
 def test_a_poem_has_a_line_for_everything() -> None:
     for plan in plans("train"):
         if plan.form == "poem":
-            lines = 2 + sum(map(bool, (plan.friend, plan.obstacle, plan.turn, plan.mood))) + len(plan.required)
-            assert lines <= plan.count
+            assert needed(plan) <= (plan.count or 6)
+            assert needed(plan) <= 4 or plan.rhyme != "alternating"
+
+
+@pytest.mark.parametrize("name", ["place", "wish", "person", "tense", "count", "required", "friend", "rhyme", "words"])
+def test_every_constraint_is_asked_of_some_plans_and_left_open_in_others(name: str) -> None:
+    some = [plan for plan in plans("train") if plan.form == ("poem" if name == "rhyme" else "story")]
+    assert 0.1 < sum(bool(getattr(plan, name)) for plan in some) / len(some) < 0.9
+
+
+def test_a_plan_asks_for_something_and_hardness_counts_what_it_asks() -> None:
+    numbers = {plan.difficulty: set() for plan in plans("train")}
+    for plan in plans("train"):
+        numbers[plan.difficulty].add(len(plan.asked))
+    assert numbers["easy"] == {1, 2, 3} and numbers["medium"] == {4, 5, 6} and min(numbers["hard"]) == 7
+
+
+def test_what_is_left_open_is_chosen_before_writing_and_nothing_else_changes() -> None:
+    for plan in plans("exam")[:200]:
+        full = settled(plan, Random("open"))
+        assert full.place and full.person and full.tense and full.count >= 2
+        assert {
+            **full.model_dump(),
+            **{name: getattr(plan, name) for name in ("place", "person", "tense", "count")},
+        } == {**plan.model_dump()}
+        assert settled(full, Random("open")) == full
 
 
 def test_required_words_are_single_words() -> None:

@@ -78,7 +78,7 @@ def test_rows_are_short_enough_to_be_learnt() -> None:
         assert len(example.prompt.split()) <= 150
         assert len(example.answer.split()) <= 110
     lengths = [len(f"{example.prompt} {example.answer}".split()) for example in examples("train", False)]
-    assert 80 <= sum(lengths) / len(lengths) <= 130
+    assert 60 <= sum(lengths) / len(lengths) <= 100
 
 
 def test_texts_are_not_all_alike() -> None:

@@ -214,4 +214,62 @@ def test_a_description_says_how_hard_a_plan_is() -> None:
     about = describe(PLAN)
     assert (about.family, about.balance) == ("music / broken string", "story: ")
     assert (about.tags["difficulty"], about.tags["slice"]) == ("hard", "story")
-    assert describe(POEM).tags["difficulty"] == "easy"
+    easy = POEM.model_copy(update={"person": "", "tense": "", "count": 0, "syllables": 0, "wish": ""})
+    assert describe(easy).tags == {
+        "difficulty": "easy",
+        "slice": "poem",
+        "person": "any",
+        "tense": "any",
+        "limits": "none",
+    }
+
+
+OPEN = PLAN.model_copy(
+    update={
+        "friend": None,
+        "place": "",
+        "mood": "",
+        "obstacle": "",
+        "turn": "",
+        "person": "",
+        "tense": "",
+        "count": 0,
+        "words": None,
+        "required": (),
+        "forbidden": (),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("Mira the fox came. She wants to mend the old violin.", ""),
+        ("I, Mira the fox, mended the old violin. I smiled. I slept well.", ""),
+        ("Mira the fox wanted to mend the old violin.", "form"),
+        ("Mira the fox came. She wants to mend the old violin", "form"),
+        ("Mira came. She wants to mend the old violin.", "character"),
+        ("Mira the fox came. She wants to buy a violin.", "wish"),
+    ],
+)
+def test_what_a_plan_leaves_open_is_not_checked(text: str, broken: str) -> None:
+    score = verify(OPEN, [text])[0]
+    assert set(score.parts) == {"form", "prose", "character", "wish", "share"}
+    assert score.reason == broken
+
+
+@pytest.mark.parametrize(
+    ("rhyme", "lines", "kept"),
+    [
+        ("couplets", (0, 1), True),
+        ("couplets", (0, 1, 2, 3), True),
+        ("couplets", (0, 1, 2), False),
+        ("alternating", (0, 2, 1, 3), True),
+        ("alternating", (0, 1), False),
+        ("alternating", (0, 1, 2, 3), False),
+    ],
+)
+def test_rhyme_without_a_number_of_lines(rhyme: str, lines: tuple[int, ...], kept: bool) -> None:
+    plan = POEM.model_copy(update={"count": 0, "rhyme": rhyme})
+    verse = VERSES.split("\n")
+    assert verify(plan, ["\n".join(verse[line] for line in lines)])[0].parts["rhyme"] == kept

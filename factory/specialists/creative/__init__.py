@@ -12,7 +12,7 @@ from factory.specialists.creative.verify import verify
 
 __all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "survey", "verify"]
 
-VERSION = 1001
+VERSION = 4
 
 
 def describe(state: State) -> Description:

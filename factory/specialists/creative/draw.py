@@ -101,7 +101,7 @@ def whole(rng: Random, settings: Settings, side: Side) -> State:
         plan = renamed(rng, plan)
         if len(set(plan.required)) < len(plan.required) or plan_words(plan) & {*plan.required, *plan.forbidden}:
             raise Inapplicable("two made-up words agree")
-    return plan.model_copy(update={"words": span(rng, plan)}) if "words" in options else plan
+    return plan.model_copy(update={"words": span(rng, plan, ordered=False)}) if "words" in options else plan
 
 
 def renamed(rng: Random, plan: State) -> State:
@@ -184,8 +184,8 @@ def plan_words(plan: State) -> set[str]:
     return set(lexicon.own_words(" ".join(told)))
 
 
-def span(rng: Random, plan: State) -> Words:
+def span(rng: Random, plan: State, ordered: bool = True) -> Words:
     """A range of some twenty words around the length of one text that the plan allows."""
-    length = len(write(plan, rng).split())
+    length = len(write(plan, rng, ordered).split())
     low = max(10, (length - rng.randint(4, 14)) // 5 * 5)
     return Words(low=low, high=low + rng.choice((15, 20, 25)) + 5 * (length > low + 14))

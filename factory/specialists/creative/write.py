@@ -116,12 +116,18 @@ class Act:
     clause: str = ""
 
 
-def write(plan: State, rng: Random) -> str:
-    """One text to the plan; its words and syllables may be out of their limits."""
+def write(plan: State, rng: Random, ordered: bool = True) -> str:
+    """One text to the plan; its words and syllables may be out of their limits.
+
+    `ordered` details come once each, in the order of the day, so that what was said says what may come; without it they
+    come by chance, as the corpus of the embedded base has them.
+    """
     if plan.form == "poem":
-        return poem(settled(plan, rng), rng)
-    told = sentences(settled(plan, rng), rng, padded=plan.count > 0)
-    return letter(plan, rng, told) if plan.form == "letter" else " ".join(told)
+        return poem(settled(plan, rng), rng, ordered)
+    how = {"ordered": ordered, "padded": plan.count > 0}
+    if plan.form == "letter":
+        return letter(settled(plan, rng), rng, **how)
+    return " ".join(sentences(settled(plan, rng), rng, **how))
 
 
 def settled(plan: State, rng: Random) -> State:
@@ -151,19 +157,22 @@ def attempts(plan: State, rng: Random) -> Iterator[str]:
     return (write(plan, rng) for _ in range(TRIES))
 
 
-def letter(plan: State, rng: Random, told: list[str]) -> str:
-    """A greeting, the sentences, a signature."""
+def letter(plan: State, rng: Random, ordered: bool = True, padded: bool = True) -> str:
+    """A greeting, sentences, a signature."""
     greeting = rng.choice(GREETINGS).format(plan.friend.name)
     signature = rng.choice(free(plan, SIGNATURES)).format(f"{plan.hero.name} the {plan.hero.kind}")
-    return "\n".join((greeting, " ".join(told), signature))
+    return "\n".join((greeting, " ".join(sentences(plan, rng, ordered, padded)), signature))
 
 
-def sentences(plan: State, rng: Random, padded: bool = True) -> list[str]:
-    """The plan's acts as clauses, joined to as many sentences as it asks for; `padded` with some that carry nothing."""
+def sentences(plan: State, rng: Random, ordered: bool = True, padded: bool = True) -> list[str]:
+    """The plan's acts as clauses, joined to as many sentences as it asks for; `padded` with more details than that needs."""
     writer = Writer(plan, rng)
     acts = prose_acts(plan, rng, padded)
     mark_mood(plan, rng, acts)
-    writer.tell(acts)
+    if ordered:
+        writer.tell_details(acts)
+    for number, act in enumerate(acts):
+        act.clause = act.clause or writer.clause(act, first=number == 0)
     spare = [word for word in plan.required if not any(act.word == word for act in acts)]
     for word, act in zip(spare, rng.sample(acts[1:], len(spare)), strict=True):
         act.clause, act.word = f"{act.clause} {writer.hold(word)}", word
@@ -214,7 +223,7 @@ def grouped(rng: Random, acts: list[Act], count: int) -> list[list[Act]]:
     return [acts[start : start + size] for start, size in zip(starts, sizes, strict=True)]
 
 
-def poem(plan: State, rng: Random) -> str:
+def poem(plan: State, rng: Random, ordered: bool = True) -> str:
     """Rhymed lines, one act each."""
     writer = Writer(plan, rng)
     named = ("wish", "friend", "obstacle", "turn", "mood")
@@ -224,10 +233,12 @@ def poem(plan: State, rng: Random) -> str:
         acts.insert(rng.randint(min(2, len(acts)), len(acts)), Act(kind, word))
     acts += [Act("detail") for _ in range(plan.count - len(acts))]
     mark_mood(plan, rng, [acts[0], *(act for act in acts if act.kind == "mood")])
-    writer.tell(acts)
+    ends = tails(plan, rng)
+    if ordered:
+        writer.tell_details(acts)
     lines = []
-    for number, (act, tail) in enumerate(zip(acts, tails(plan, rng), strict=True)):
-        clause = f"{act.clause} {tail}"
+    for number, (act, tail) in enumerate(zip(acts, ends, strict=True)):
+        clause = f"{act.clause or writer.clause(act, first=number == 0)} {tail}"
         mark = "." if number == plan.count - 1 else rng.choice((",", ",", ".", ";") if number % 2 else (",", ",", ";"))
         lines.append(capital(clause) + mark)
     return "\n".join(lines)
@@ -293,13 +304,15 @@ class Writer:
         """The other character: Nila the owl."""
         return f"{friend.name} the {friend.kind}"
 
-    def tell(self, acts: list[Act]) -> None:
-        """Gives every act its clause: the first begins as the opening says, details come once each, in the order of the day."""
-        acts[0].clause = self.opening()
+    def clause(self, act: Act, first: bool) -> str:
+        """The act as a clause; the first one begins as the plan's opening says."""
+        if first:
+            return self.opening()
+        return self.filled(self.choose(act.kind, act.moody), act.word)
+
+    def tell_details(self, acts: list[Act]) -> None:
+        """Gives the details their clauses: each at most once, in the order of `frames.yaml`."""
         details = [act for act in acts[1:] if act.kind == "detail"]
-        for act in acts[1:]:
-            if act not in details:
-                act.clause = self.filled(self.choose(act.kind, act.moody), act.word)
         chosen: list[tuple[int, Clause]] = []
         for act in details:
             chosen.append(self.rng.choice([one for one in self.fitting("detail", act.moody) if one not in chosen]))
@@ -327,7 +340,8 @@ class Writer:
         return [
             (number, clause)
             for number, clause in enumerate(lexicon.clauses(form, act, plan.person, plan.tense))
-            if clause.words.isdisjoint(plan.forbidden) and (clause.moody == moody or (plan.mood and not moody))
+            if clause.words.isdisjoint(plan.forbidden)
+            and (clause.moody == moody or (plan.mood and not moody))
             and (plan.wish or "{wish}" not in clause.text)
         ]
 
