@@ -19,7 +19,6 @@ from factory.filters import contamination
 from factory.records import Example
 from factory.rows import read_exam
 from factory.specialist import Inapplicable, Specialist, find
-from factory.specialists.creative.draw import renamed as renamed_plan
 from factory.specialists.sql.families import words
 from factory.text import random_word
 
@@ -83,7 +82,7 @@ def changed(task: Specialist, kind: str, plain: dict[str, Any], rng: Random) -> 
     if task.name == "creative":
         if "order" in kind:
             raise Inapplicable("a plan has no order")
-        return renamed_plan(rng, task.state(**plain))
+        return task.state(**other_plan(plain, rng))
     new = renamed(plain, TERMS[task.name], rng)
     if task.name == "medical":  # What hangs on a term that is known.
         new |= {"lay": [], "traps": [trap for trap in new["traps"] if trap != "misheard"]}
@@ -122,6 +121,20 @@ def chosen(things: Sequence[Any], rng: Random) -> Any:
     if not things:
         raise Inapplicable("nothing can go")
     return rng.choice(things)
+
+
+def other_plan(plain: dict[str, Any], rng: Random) -> dict[str, Any]:
+    """The plan with other people, places and things; the first word of a phrase stays."""
+
+    def person(one: dict[str, str] | None) -> dict[str, str] | None:
+        return one and one | {"name": random_word(rng).capitalize(), "kind": one["kind"] and random_word(rng)}
+
+    def thing(phrase: str) -> str:
+        return phrase and f"{phrase.split()[0]} {'the ' * (phrase.count(' ') > 1)}{random_word(rng)}"
+
+    things = {name: thing(plain[name]) for name in ("place", "wish", "obstacle", "turn")}
+    people = {name: person(plain[name]) for name in ("hero", "friend")}
+    return plain | things | people | {"required": [random_word(rng) for _ in plain["required"]]}
 
 
 def renamed(plain: dict[str, Any], keys: set[str], rng: Random) -> dict[str, Any]:

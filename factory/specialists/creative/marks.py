@@ -5,15 +5,20 @@ from __future__ import annotations
 from factory.specialists.creative.state import State
 from factory.text import unordered
 
-CONSTRAINTS = {"form", "mood", "person", "tense", "count", "rhyme", "syllables", "words"}
+CONSTRAINTS = {"mood", "person", "tense", "count", "rhyme", "syllables", "words"}
+LEAST = 2
+"""Things a plan must ask for besides form and hero to have a shape: of plans that ask for one, nearly all look alike."""
 
 
 def marks(state: State) -> dict[str, str]:
-    """`plan`: who, where and what for; `shape`: all constraints, the first words of place and wish, what else there is."""
+    """`plan`: who, where and what for, or all there is where it is for nothing; `shape`: constraints, names and things left out."""
+    plan = state.model_dump(exclude={"family", "opening"})
+    core = {name: plan[name] for name in ("hero", "place", "wish")} if state.wish else plan
+    asked = {name: plan[name] for name in CONSTRAINTS}
+    asked |= {name: plan[name].split()[:1] for name in ("place", "wish")}
+    asked |= {name: len(plan[name]) for name in ("required", "forbidden")}
+    asked |= {name: bool(plan[name]) for name in ("obstacle", "turn")}
+    asked = {name: one for name, one in asked.items() if one}
     people = [one and (one.pronoun, bool(one.kind)) for one in (state.hero, state.friend)]
-    firsts = [phrase.split()[0] for phrase in (state.place, state.wish)]
-    others = [bool(state.obstacle), bool(state.turn), len(state.required), len(state.forbidden)]
-    return {
-        "plan": unordered(state.model_dump(include={"hero", "place", "wish"})),
-        "shape": f"{people} {firsts} {others} {unordered(state.model_dump(include=CONSTRAINTS))}",
-    }
+    shape = {"shape": f"{state.form} {people} {unordered(asked)}"} if len(asked) >= LEAST else {}
+    return {"plan": unordered(core)} | shape
