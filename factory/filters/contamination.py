@@ -39,7 +39,7 @@ def check(
     holders: dict[str, list[int]] = {}
     for number, row in enumerate(exam):
         grams = ngrams(row, settings.ngram)
-        sizes.append(len(grams))
+        sizes.append(max(len(grams), settings.least))
         for gram in grams:
             holders.setdefault(gram, []).append(number)
     asked = {mark: row for row in exam for mark in marks(row, marked)} if settings.marks else {}
@@ -76,7 +76,7 @@ def ngrams(example: Example, size: int) -> set[str]:
 
 
 def overlap(grams: set[str], holders: dict[str, list[int]], sizes: Sequence[int]) -> tuple[float, int]:
-    """The largest share that one exam row holds too, of its own grams or of these, whichever are fewer; and which row."""
+    """The largest share of these grams, or of an exam row's size if that is less, that one exam row has too; and which."""
     counts = Counter(row for gram in grams for row in holders.get(gram, ()))
     shares = ((both / min(len(grams), sizes[row]), -row) for row, both in counts.items())
     share, row = max(shares, default=(0.0, 1))

@@ -96,7 +96,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
         ("exact_duplicate", ExactDuplicate(budget=1)),
         ("balance", Balance(cap=1, budget=1)),
         ("near_duplicate", NEAR),
-        ("contamination", Contamination(marks=True, ngram=3, threshold=0.5, sets={}, budget=1)),
+        ("contamination", Contamination(marks=True, ngram=3, threshold=0.5, least=1, sets={}, budget=1)),
     ],
 )
 def test_no_rows_drop_nothing(name: str, settings: Any) -> None:
@@ -236,7 +236,7 @@ EXAM = [
         "lighthouse",
     )
 ]
-SETTINGS = Contamination(marks=True, ngram=4, threshold=0.5, sets={}, budget=1)
+SETTINGS = Contamination(marks=True, ngram=4, threshold=0.5, least=10, sets={}, budget=1)
 
 
 def test_contamination_drops_a_family_of_the_exam_whatever_it_says() -> None:
@@ -263,6 +263,13 @@ def test_contamination_finds_an_exam_row_inside_a_much_longer_row() -> None:
     assert dropped("contamination", SETTINGS, rows, EXAM) == {"longer": Verdict.drop("text of the exam", 1.0)}
 
 
+def test_contamination_takes_a_stock_phrase_for_no_share_of_a_short_exam_row() -> None:
+    rows = [row("other", f"What are the symptoms of measles {text(90, 'w')}")]
+    exam = [row("exam", "What are the symptoms of mumps", family="x")]
+    assert dropped("contamination", SETTINGS, rows, exam) == {}
+    assert dropped("contamination", SETTINGS.model_copy(update={"least": 1}), rows, exam) != {}
+
+
 def test_contamination_does_not_add_up_different_exam_rows() -> None:
     exam = [row("1", text(30, "a"), family="x"), row("2", text(30, "b"), family="y")]
     assert dropped("contamination", SETTINGS, [row("mix", f"{text(6, 'a')} {text(6, 'b')}")], exam) == {}
@@ -279,7 +286,7 @@ def test_a_text_of_another_evaluation_set_is_told_from_the_exams(tmp_path: Path)
         row("exam too", "Which lamp of the long northern street is out since last night?"),
         row("own", "How many boats are in the harbour today"),
     ]
-    settings = Contamination(marks=True, ngram=5, threshold=0.4, sets=sets, budget=1)
+    settings = Contamination(marks=True, ngram=5, threshold=0.4, least=20, sets=sets, budget=1)
     found = dropped("contamination", settings, rows, [*exam, *rows_of(sets)])
     assert {name: verdict.reason for name, verdict in found.items()} == {
         "same": "text of the evaluation set lights",

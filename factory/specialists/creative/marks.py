@@ -11,7 +11,7 @@ LEAST = 2
 
 
 def marks(state: State) -> dict[str, str]:
-    """`plan`: who, where and what for, or all there is where it is for nothing; `shape`: constraints, names and things left out."""
+    """`plan`: who, where and what for, all there is where no wish is told; `shape`: constraints without names and things."""
     plan = state.model_dump(exclude={"family", "opening"})
     core = {name: plan[name] for name in ("hero", "place", "wish")} if state.wish else plan
     asked = {name: plan[name] for name in CONSTRAINTS}
