@@ -249,10 +249,12 @@ class NearDuplicate(Check):
 
 
 class Contamination(Check):
-    """Drops rows that overlap with the exam."""
+    """Drops rows that overlap with the exam, or are one of its rows in other words."""
 
+    marks: bool  #: also by what a row is beyond its words: the specialist's marks of its state, the tree of a query
     ngram: PositiveInt  #: words per n-gram
-    threshold: OpenFraction  #: share of a row's n-grams found in one exam row from which it is dropped
+    threshold: OpenFraction  #: share of n-grams in common with one exam row, of the shorter of both, from which a row is dropped
+    least: PositiveInt  #: n-grams that an exam row counts as at least, so that a stock phrase is no large share of a short one
     sets: dict[Slug, Text]  #: evaluation sets that count like the exam: name -> file (.jsonl, .csv, .parquet, ...)
 
 

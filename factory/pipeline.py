@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STAGES = (
     Stage("examples", generate, version=2),
-    Stage("kept", filter, version=4),
+    Stage("kept", filter, version=5),
     Stage("tokens", tokenize, version=1),
     Stage("adapter", train, version=2),
     Stage("report", evaluate, version=2),

@@ -49,12 +49,13 @@ class Description:
 class Specialist:
     """A task: its four answers, its version and its folder.
 
-    `version` must change with anything that changes what `draw`, `render` or `verify` make. `verify(state, answers)` gives
-    one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1. A specialist whose answers are
+    `version` must change with anything that changes what `draw`, `render`, `verify` or `marks` make. `verify(state, answers)`
+    gives one Score per answer; `corrupt(state)` gives wrong answers that it must score below 1. A specialist whose answers are
     also judged as a set has `survey(states, answers, training_answers)`: figures such as distinctness, by name. One whose
     prompts a teacher may say in other words has `telling(prompt)`, the part that may change, and `reads(state, prompt, answer)`,
-    what a told row says otherwise than its state. `notice`
-    (NOTICE of the module) is said wherever its answers are shown; empty where there is nothing to say.
+    what a told row says otherwise than its state. One that knows a row by more than its words has `marks(state)`: what the
+    row is, by name; a training row that shares a mark with an exam row is dropped. `notice` (NOTICE of the module) is said
+    wherever its answers are shown; empty where there is nothing to say.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Specialist:
     survey: SURVEY | None
     reads: READS | None
     telling: Callable[[str], str] | None
+    marks: Callable[[Any], dict[str, str]] | None
     notice: str
 
     @property
@@ -138,6 +140,10 @@ class Specialist:
         """One Score per answer to the example."""
         return self.verify(self.state(**example.state), answers)
 
+    def marked(self, example: Example) -> dict[str, str]:
+        """The marks of the example, by name; none where it has no state or the specialist no marks."""
+        return self.marks(self.state(**example.state)) if self.marks and example.state else {}
+
 
 def lists_folder(folder: Path) -> Path:
     """What the specialist in that folder draws from: `data/<name>` of the factory, `data/` in the folder of a user's own."""
@@ -193,5 +199,6 @@ def typed(name: str, folder: Path, module: ModuleType) -> Specialist:
         getattr(module, "survey", None),
         getattr(module, "reads", None),
         getattr(module, "telling", None),
+        getattr(module, "marks", None),
         getattr(module, "NOTICE", ""),
     )

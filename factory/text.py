@@ -57,6 +57,15 @@ def strings(state: Any) -> Iterator[str]:
             yield from strings(value)
 
 
+def unordered(data: Any) -> str:
+    """Plain data as one text, lower case, in which the order of keys and lists does not count."""
+    if isinstance(data, dict):
+        return f"{{{', '.join(sorted(f'{name}: {unordered(one)}' for name, one in data.items()))}}}"
+    if isinstance(data, list | tuple):
+        return f"[{', '.join(sorted(map(unordered, data)))}]"
+    return str(data).casefold()
+
+
 def values(example: Example) -> set[str]:
     """The strings of the state that prompt or answer say, lower case: identifiers, labels and values."""
     said = f" {' '.join(words(f'{told(example.prompt)} {example.answer}'))} "

@@ -1,42 +1,72 @@
-"""Drops rows that the exam, or another evaluation set, has seen: a family of it, or too much of one of its texts.
+"""Drops rows that the exam, or another evaluation set, has seen: a family of it, too much of one of its texts, or a mark.
 
-Case and punctuation do not count. What it cannot see: a paraphrase, or the same row under other names, shares too few
-n-grams with its original. That is why families, not rows, are held out (docs/decisions/filters.md has the figures).
+In a text case and punctuation do not count, and a paraphrase or the same row under other names is not seen. Marks see
+those: what a specialist says that a row's state is, and the tree of a query that a row says or answers. A row without
+state and query has no mark. That is why families, not rows, are held out (docs/decisions/filters.md has the figures).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from factory.config import Contamination
 from factory.filters import Say
+from factory.queries import normal
 from factory.records import Example, Verdict
 from factory.text import words
 
 SET = "evaluation set"
 """How the family of a row begins that is of another set than the exam."""
+Marked = Callable[[Example], Mapping[str, str]]
+
+
+def unmarked(example: Example) -> Mapping[str, str]:
+    """The marks of a row whose specialist has none."""
+    return {}
 
 
 def check(
-    examples: Sequence[Example], settings: Contamination, exam: Sequence[Example], say: Say
+    examples: Sequence[Example],
+    settings: Contamination,
+    exam: Sequence[Example],
+    say: Say,
+    marked: Marked = unmarked,
 ) -> dict[str, Verdict]:
-    """Rows of an exam family, and rows whose n-grams stand to at least `threshold` in one exam row."""
+    """Rows of an exam family, rows that share `threshold` of their n-grams with one exam row, rows of an exam row's mark."""
     families = {row.family for row in exam}
+    sizes: list[int] = []
     holders: dict[str, list[int]] = {}
     for number, row in enumerate(exam):
-        for gram in ngrams(row, settings.ngram):
+        grams = ngrams(row, settings.ngram)
+        sizes.append(max(len(grams), settings.least))
+        for gram in grams:
             holders.setdefault(gram, []).append(number)
+    asked = {mark: row for row in exam for mark in marks(row, marked)} if settings.marks else {}
     dropped = {}
     for example in examples:
         if example.family in families:
             dropped[example.id] = Verdict.drop("family of the exam")
             continue
-        share, number = overlap(ngrams(example, settings.ngram), holders)
+        share, number = overlap(ngrams(example, settings.ngram), holders, sizes)
         if share >= settings.threshold:
-            of = exam[number].family if exam[number].family.startswith(SET) else "exam"
-            dropped[example.id] = Verdict.drop(f"text of the {of}", round(share, 4))
+            dropped[example.id] = Verdict.drop(f"text of the {source(exam[number])}", round(share, 4))
+        elif shared := next((mark for mark in marks(example, marked) if mark in asked), None) if asked else None:
+            dropped[example.id] = Verdict.drop(f"{shared[0]} of the {source(asked[shared])}")
     return dropped
+
+
+def source(row: Example) -> str:
+    """What the row is of: the exam, or the set by its name."""
+    return row.family if row.family.startswith(SET) else "exam"
+
+
+def marks(example: Example, marked: Marked) -> Iterator[tuple[str, str]]:
+    """The marks of a row: those of its state, and the tree of every query that it says or answers."""
+    yield from marked(example).items()
+    for text in (example.answer, *(message["content"] for message in example.messages)):
+        if query := normal(text):
+            yield "query", query
 
 
 def ngrams(example: Example, size: int) -> set[str]:
@@ -45,8 +75,9 @@ def ngrams(example: Example, size: int) -> set[str]:
     return {" ".join(said[i : i + size]) for i in range(max(1, len(said) - size + 1))}
 
 
-def overlap(grams: set[str], holders: dict[str, list[int]]) -> tuple[float, int]:
-    """The largest share of the grams that one exam row holds, and which."""
+def overlap(grams: set[str], holders: dict[str, list[int]], sizes: Sequence[int]) -> tuple[float, int]:
+    """The largest share of these grams, or of an exam row's size if that is less, that one exam row has too; and which."""
     counts = Counter(row for gram in grams for row in holders.get(gram, ()))
-    row, most = max(counts.items(), key=lambda pair: (pair[1], -pair[0]), default=(-1, 0))
-    return most / len(grams), row
+    shares = ((both / min(len(grams), sizes[row]), -row) for row, both in counts.items())
+    share, row = max(shares, default=(0.0, 1))
+    return share, -row

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from factory import filters
-from factory.config import FilterTable
+from factory.config import FilterTable, Specialist
 from factory.errors import DataMistake
 from factory.filters.contamination import SET
 from factory.outside.files import Malformed, read
 from factory.records import Example, Verdict, stream_id
 from factory.rows import TOLD, read_exam, read_examples, write_examples
+from factory.specialist import find
 from factory.store import Events, Made, Source
 from factory.text import strings
 
@@ -23,11 +25,19 @@ LONGEST = 10_000_000
 
 
 def filter(
-    examples: Made, exam: Source, sets: Source | None, filter: FilterTable, *, out: Path, events: Events
+    examples: Made,
+    exam: Source,
+    sets: Source | None,
+    specialist: Specialist,
+    filter: FilterTable,
+    *,
+    out: Path,
+    events: Events,
 ) -> dict[str, Any]:
     """Writes `kept.parquet` (with its split: train or dev, by family) and `dropped.parquet` (check, reason, number)."""
     path = examples.file("examples.parquet")
     asked = [*read_exam(Path(exam.path)), *rows_of(filter["contamination"].sets if sets else {})]
+    task = find(specialist.name)
     rows = kept = read_examples(path, TOLD)
     whole = read_examples(path)
     fates: dict[str, tuple[str, Verdict]] = {}
@@ -35,7 +45,10 @@ def filter(
     for name, settings in filter.items():
         if name == "split":
             continue
-        verdicts = filters.find(name)(kept, settings, asked, events)
+        check, given = filters.find(name), kept
+        if name == "contamination" and settings.marks and task.marks:
+            check, given = partial(check, marked=task.marked), whole.where(lambda row, gone=fates: row not in gone)
+        verdicts = check(given, settings, asked, events)
         gone = {row: verdict for row, verdict in verdicts.items() if verdict.fate == "dropped"}
         within(name, settings.budget, gone, len(kept))
         fates |= {row: (name, verdict) for row, verdict in gone.items()}
@@ -71,8 +84,8 @@ def rows_of(sets: Mapping[str, str]) -> Iterator[Example]:
         for number, row in read(Path(path).expanduser(), LONGEST):
             if isinstance(row, Malformed):
                 raise DataMistake(f"{path}, line {number}", row, "mend it, or leave the set out")
-            said = {"role": "user", "content": "\n".join(strings(row))}
-            yield Example(f"{name} {number}", (said,), "", None, f"{SET} {name}", split="exam")
+            said = tuple({"role": "user", "content": text} for text in strings(row))
+            yield Example(f"{name} {number}", said, "", None, f"{SET} {name}", split="exam")
 
 
 def within(name: str, budget: float, verdicts: Mapping[str, Verdict], rows: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 import factory
 
 LAYERS = (
-    {"store", "records", "rows", "config", "groups", "errors", "log", "made_with", "rouge", "text"},
+    {"store", "records", "rows", "config", "groups", "errors", "log", "made_with", "rouge", "text", "queries"},
     {
         "specialist",
         "filters",

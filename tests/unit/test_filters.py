@@ -35,13 +35,12 @@ from factory.filters import near_duplicate, private_data
 from factory.groups import PrivateKind
 from factory.names import names
 from factory.records import Example, Verdict
-from factory.rows import read_exam, read_examples, read_jsonl, write_examples
+from factory.rows import read_examples, read_jsonl, write_examples
 from factory.specialist import Inapplicable, find
 from factory.stages.filter import filter as filter_stage
 from factory.stages.filter import held_back, rows_of, within
 from factory.store import Source
 from factory.surrogates import moved
-from factory.text import random_word
 
 NUMBERS = [
     "zero",
@@ -97,7 +96,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
         ("exact_duplicate", ExactDuplicate(budget=1)),
         ("balance", Balance(cap=1, budget=1)),
         ("near_duplicate", NEAR),
-        ("contamination", Contamination(ngram=3, threshold=0.5, sets={}, budget=1)),
+        ("contamination", Contamination(marks=True, ngram=3, threshold=0.5, least=1, sets={}, budget=1)),
     ],
 )
 def test_no_rows_drop_nothing(name: str, settings: Any) -> None:
@@ -237,7 +236,7 @@ EXAM = [
         "lighthouse",
     )
 ]
-SETTINGS = Contamination(ngram=4, threshold=0.5, sets={}, budget=1)
+SETTINGS = Contamination(marks=True, ngram=4, threshold=0.5, least=10, sets={}, budget=1)
 
 
 def test_contamination_drops_a_family_of_the_exam_whatever_it_says() -> None:
@@ -259,8 +258,20 @@ def test_contamination_measures_the_share_in_one_exam_row() -> None:
     assert dropped("contamination", SETTINGS, rows, EXAM) == {"above": Verdict.drop("text of the exam", 0.6)}
 
 
+def test_contamination_finds_an_exam_row_inside_a_much_longer_row() -> None:
+    rows = [row("longer", f"{text(90, 'w')} {EXAM[0].prompt} {EXAM[0].answer}"), row("fine", text(99, "w"))]
+    assert dropped("contamination", SETTINGS, rows, EXAM) == {"longer": Verdict.drop("text of the exam", 1.0)}
+
+
+def test_contamination_takes_a_stock_phrase_for_no_share_of_a_short_exam_row() -> None:
+    rows = [row("other", f"What are the symptoms of measles {text(90, 'w')}")]
+    exam = [row("exam", "What are the symptoms of mumps", family="x")]
+    assert dropped("contamination", SETTINGS, rows, exam) == {}
+    assert dropped("contamination", SETTINGS.model_copy(update={"least": 1}), rows, exam) != {}
+
+
 def test_contamination_does_not_add_up_different_exam_rows() -> None:
-    exam = [row("1", text(7, "a"), family="x"), row("2", text(7, "b"), family="y")]
+    exam = [row("1", text(30, "a"), family="x"), row("2", text(30, "b"), family="y")]
     assert dropped("contamination", SETTINGS, [row("mix", f"{text(6, 'a')} {text(6, 'b')}")], exam) == {}
 
 
@@ -275,7 +286,7 @@ def test_a_text_of_another_evaluation_set_is_told_from_the_exams(tmp_path: Path)
         row("exam too", "Which lamp of the long northern street is out since last night?"),
         row("own", "How many boats are in the harbour today"),
     ]
-    settings = Contamination(ngram=5, threshold=0.4, sets=sets, budget=1)
+    settings = Contamination(marks=True, ngram=5, threshold=0.4, least=20, sets=sets, budget=1)
     found = dropped("contamination", settings, rows, [*exam, *rows_of(sets)])
     assert {name: verdict.reason for name, verdict in found.items()} == {
         "same": "text of the evaluation set lights",
@@ -286,10 +297,42 @@ def test_a_text_of_another_evaluation_set_is_told_from_the_exams(tmp_path: Path)
         list(rows_of(sets))
 
 
-def test_contamination_cannot_see_a_paraphrase() -> None:
+def test_contamination_cannot_see_a_paraphrase_that_has_no_mark() -> None:
     """Its docstring says so; if this ever fails, say something better there."""
     rows = [row("paraphrase", "Count all people who keep a light tower at the harbour up north")]
     assert dropped("contamination", SETTINGS, rows, EXAM) == {}
+
+
+def test_contamination_drops_what_shares_a_mark_with_an_exam_row_and_names_it() -> None:
+    def marked(example: Example) -> dict[str, str]:
+        return {"plan": example.prompt[0], "shape": example.prompt[-1]}
+
+    rows = [row("same", f"H {text(9, 'w')} x"), row("like", f"K {text(9, 'w')} r"), row("other", f"K {text(9, 'w')} x")]
+    check = filters.find("contamination")
+    assert check(rows, SETTINGS, EXAM, print, marked) == {
+        "same": Verdict.drop("plan of the exam"),
+        "like": Verdict.drop("shape of the exam"),
+    }
+    assert check(rows, SETTINGS.model_copy(update={"marks": False}), EXAM, print, marked) == {}
+
+
+def test_contamination_knows_a_query_of_the_exam_or_a_set_however_it_is_written(tmp_path: Path) -> None:
+    (tmp_path / "dev.jsonl").write_text(
+        json.dumps({"asked": "Who?", "query": "SELECT name FROM boat WHERE a = 1"}) + "\n"
+    )
+    sets = list(rows_of({"boats": str(tmp_path / "dev.jsonl")}))
+    rows = [
+        row("exam", text(9, "w"), "select COUNT(*) from Keeper"),
+        row("set", text(9, "w"), "SELECT T1.name FROM boat AS T1 WHERE 1 = T1.a"),
+        row("asked", "SELECT name FROM boat WHERE a=1", text(9, "w")),
+        row("other", text(9, "w"), "SELECT name FROM boat WHERE a = 2"),
+    ]
+    found = dropped("contamination", SETTINGS, rows, [*EXAM, *sets])
+    assert {name: verdict.reason for name, verdict in found.items()} == {
+        "exam": "query of the exam",
+        "set": "query of the evaluation set boats",
+        "asked": "query of the evaluation set boats",
+    }
 
 
 def test_without_an_exam_nothing_is_contaminated() -> None:
@@ -580,9 +623,11 @@ def test_the_stage_counts_what_it_replaces_and_later_filters_see_it(tmp_path: Pa
         "split": settings["split"],
     }
     (tmp_path / "exam.jsonl").write_text("")
-    made = SimpleNamespace(file=lambda name: tmp_path / name)
+    made, named = SimpleNamespace(file=lambda name: tmp_path / name), load([]).specialist
     said: list[str] = []
-    counts = filter_stage(made, Source(tmp_path / "exam.jsonl", ""), None, asked, out=tmp_path, events=said.append)
+    counts = filter_stage(
+        made, Source(tmp_path / "exam.jsonl", ""), None, named, asked, out=tmp_path, events=said.append
+    )
     kept, gone = (list(read_examples(tmp_path / f"{name}.parquet")) for name in ("kept", "dropped"))
     assert (counts["rows"], counts["kept"], counts["dropped"], counts["replaced"]) == (10, 8, 2, 8)
     assert counts["dropped_by"] == {"private_data: person name": 1, "length: too long": 1}
@@ -600,38 +645,3 @@ def test_a_filter_past_its_budget_stops_the_run_and_says_why() -> None:
     ):
         within("near_duplicate", 0.4, verdicts, 100)
     within("near_duplicate", 0.0, {}, 0)
-
-
-def disguised(kind: str, text: str, rng: Random) -> str:
-    """A text in another case, with other punctuation, or with one word in twenty or ten changed."""
-    if kind == "another case":
-        return "".join(rng.choice((one.upper(), one.lower())) for one in text)
-    if kind == "other punctuation":
-        return re.sub(r"[?.,;:!]", lambda _: rng.choice(["", "!", ";", " .", "..."]), text).replace(" ", "  ")
-    parts = text.split(" ")
-    changes = {"verbatim": 0, "1 in 20": max(1, len(parts) // 20), "1 in 10": max(1, len(parts) // 10)}[kind]
-    for _ in range(changes):
-        parts[rng.randrange(len(parts))] = random_word(rng)
-    return " ".join(parts)
-
-
-@pytest.mark.parametrize("name", ["sql", "medical", "creative"])
-@pytest.mark.parametrize(
-    ("kind", "least"),
-    [("verbatim", 1.0), ("another case", 1.0), ("other punctuation", 1.0), ("1 in 20", 1.0), ("1 in 10", 0.95)],
-)
-def test_an_exam_row_in_disguise_is_found(name: str, kind: str, least: float) -> None:
-    exam, rng, settings = read_exam(find(name).exam), Random(1), load([]).filter["contamination"]
-    rows = [row(one.id, disguised(kind, one.prompt, rng), one.answer, family="elsewhere") for one in exam]
-    assert len(dropped("contamination", settings, rows, exam)) >= least * len(exam)
-
-
-@pytest.mark.parametrize("name", ["sql", "medical", "creative"])
-def test_training_rows_are_far_from_the_exam(name: str) -> None:
-    task, settings = find(name), load([f"specialist={name}"])
-    typed, rows = task.typed(settings.specialist.settings), []
-    for index in range(150):
-        with contextlib.suppress(Inapplicable):
-            rows.append(task.example(index, 0, typed, "train"))
-    strict = settings.filter["contamination"].model_copy(update={"threshold": 0.35})
-    assert len(rows) > 100 and dropped("contamination", strict, rows, read_exam(task.exam)) == {}

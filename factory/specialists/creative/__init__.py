@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from factory.specialist import Description
 from factory.specialists.creative.draw import Settings, draw
+from factory.specialists.creative.marks import marks
 from factory.specialists.creative.mutants import corrupt
 from factory.specialists.creative.render import render
 from factory.specialists.creative.state import State
 from factory.specialists.creative.survey import survey
 from factory.specialists.creative.verify import verify
 
-__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "survey", "verify"]
+__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "marks", "render", "survey", "verify"]
 
 VERSION = 4
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from factory.specialist import Description
 from factory.specialists.medical.draw import Settings, draw
+from factory.specialists.medical.marks import marks
 from factory.specialists.medical.mutants import corrupt
 from factory.specialists.medical.note import sections
 from factory.specialists.medical.questions import ABSENT
@@ -14,7 +15,7 @@ from factory.specialists.medical.render import render
 from factory.specialists.medical.state import TRAPS, State
 from factory.specialists.medical.verify import verify
 
-__all__ = ["NOTICE", "VERSION", "Settings", "State", "corrupt", "describe", "draw", "render", "verify"]
+__all__ = ["NOTICE", "VERSION", "Settings", "State", "corrupt", "describe", "draw", "marks", "render", "verify"]
 
 VERSION = 3
 NOTICE = "Synthetic; not clinical advice; no real patient."

@@ -6,13 +6,26 @@ from typing import Any
 
 from factory.specialist import Description
 from factory.specialists.sql.draw import Settings, draw
+from factory.specialists.sql.marks import marks
 from factory.specialists.sql.mutants import corrupt
 from factory.specialists.sql.patterns import PATTERNS
 from factory.specialists.sql.render import render
 from factory.specialists.sql.state import State
 from factory.specialists.sql.verify import verify
 
-__all__ = ["VERSION", "Settings", "State", "corrupt", "describe", "draw", "reads", "render", "telling", "verify"]
+__all__ = [
+    "VERSION",
+    "Settings",
+    "State",
+    "corrupt",
+    "describe",
+    "draw",
+    "marks",
+    "reads",
+    "render",
+    "telling",
+    "verify",
+]
 
 VERSION = 4
 
