@@ -254,6 +254,9 @@ class Contamination(Check):
     marks: bool  #: also by what a row is beyond its words: the specialist's marks of its state, the tree of a query
     ngram: PositiveInt  #: words per n-gram
     threshold: OpenFraction  #: share of n-grams in common with one exam row, of the shorter of both, from which a row is dropped
+    mould: (
+        OpenFraction  #: share of a set's rows from which an n-gram is what all its prompts say, and counts for nothing
+    )
     least: PositiveInt  #: n-grams that an exam row counts as at least, so that a stock phrase is no large share of a short one
     sets: dict[Slug, Text]  #: evaluation sets that count like the exam: name -> file (.jsonl, .csv, .parquet, ...)
 

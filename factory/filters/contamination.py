@@ -18,6 +18,8 @@ from factory.text import words
 
 SET = "evaluation set"
 """How the family of a row begins that is of another set than the exam."""
+FEW = 2
+"""Rows that may share an n-gram in the smallest of sets: a row and its copy are no mould."""
 Marked = Callable[[Example], Mapping[str, str]]
 
 
@@ -35,12 +37,11 @@ def check(
 ) -> dict[str, Verdict]:
     """Rows of an exam family, rows that share `threshold` of their n-grams with one exam row, rows of an exam row's mark."""
     families = {row.family for row in exam}
-    sizes: list[int] = []
+    mould, grams = moulds(exam, settings), [ngrams(row, settings.ngram) for row in exam]
+    sizes = [max(len(own - mould), settings.least) for own in grams]
     holders: dict[str, list[int]] = {}
-    for number, row in enumerate(exam):
-        grams = ngrams(row, settings.ngram)
-        sizes.append(max(len(grams), settings.least))
-        for gram in grams:
+    for number, own in enumerate(grams):
+        for gram in own - mould:
             holders.setdefault(gram, []).append(number)
     asked = {mark: row for row in exam for mark in marks(row, marked)} if settings.marks else {}
     dropped = {}
@@ -48,12 +49,19 @@ def check(
         if example.family in families:
             dropped[example.id] = Verdict.drop("family of the exam")
             continue
-        share, number = overlap(ngrams(example, settings.ngram), holders, sizes)
+        share, number = overlap(ngrams(example, settings.ngram) - mould, holders, sizes)
         if share >= settings.threshold:
             dropped[example.id] = Verdict.drop(f"text of the {source(exam[number])}", round(share, 4))
         elif shared := next((mark for mark in marks(example, marked) if mark in asked), None) if asked else None:
             dropped[example.id] = Verdict.drop(f"{shared[0]} of the {source(asked[shared])}")
     return dropped
+
+
+def moulds(exam: Sequence[Example], settings: Contamination) -> set[str]:
+    """The n-grams that many rows of one set have, such as the question that every prompt ends with: they tell no row."""
+    rows = Counter(map(source, exam))
+    held = Counter((source(row), gram) for row in exam for gram in ngrams(row, settings.ngram))
+    return {gram for (of, gram), number in held.items() if number > max(FEW, settings.mould * rows[of])}
 
 
 def source(row: Example) -> str:

@@ -180,7 +180,8 @@ def denied(term: str, sentence: str) -> bool:
                 answer,
             )
         )
-    before, _, after = answer.partition(spoken.search(answer)[0])
+    said = spoken.search(answer)
+    before, after = answer[: said.start()], answer[said.end() :]
     if re.match(r",? yes\b", after):
         return False
     if re.match(DENIED_AFTER, after):

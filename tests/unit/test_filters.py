@@ -96,7 +96,7 @@ def test_every_filter_of_the_configuration_is_found_and_none_more() -> None:
         ("exact_duplicate", ExactDuplicate(budget=1)),
         ("balance", Balance(cap=1, budget=1)),
         ("near_duplicate", NEAR),
-        ("contamination", Contamination(marks=True, ngram=3, threshold=0.5, least=1, sets={}, budget=1)),
+        ("contamination", Contamination(marks=True, ngram=3, threshold=0.5, mould=0.1, least=1, sets={}, budget=1)),
     ],
 )
 def test_no_rows_drop_nothing(name: str, settings: Any) -> None:
@@ -236,7 +236,7 @@ EXAM = [
         "lighthouse",
     )
 ]
-SETTINGS = Contamination(marks=True, ngram=4, threshold=0.5, least=10, sets={}, budget=1)
+SETTINGS = Contamination(marks=True, ngram=4, threshold=0.5, mould=0.1, least=10, sets={}, budget=1)
 
 
 def test_contamination_drops_a_family_of_the_exam_whatever_it_says() -> None:
@@ -270,6 +270,18 @@ def test_contamination_takes_a_stock_phrase_for_no_share_of_a_short_exam_row() -
     assert dropped("contamination", SETTINGS.model_copy(update={"least": 1}), rows, exam) != {}
 
 
+def test_contamination_takes_what_every_prompt_of_a_set_says_for_nothing() -> None:
+    """One question behind every prompt is the task, not a leak; a copied row is found by the rest of it."""
+    task = "which of the seven sections of the note is this part for"
+    exam = [
+        row(str(number), f"{text(9, f'exam{number}x')} {task if number % 3 else ''}", "plan", "x")
+        for number in range(30)
+    ]
+    rows = [row("fine", f"{text(60, 'own')} {task}", "plan"), row("copy", f"{exam[7].prompt} {text(3, 'w')}", "plan")]
+    assert set(dropped("contamination", SETTINGS, rows, exam)) == {"copy"}
+    assert set(dropped("contamination", SETTINGS.model_copy(update={"mould": 0.9}), rows, exam)) == {"fine", "copy"}
+
+
 def test_contamination_does_not_add_up_different_exam_rows() -> None:
     exam = [row("1", text(30, "a"), family="x"), row("2", text(30, "b"), family="y")]
     assert dropped("contamination", SETTINGS, [row("mix", f"{text(6, 'a')} {text(6, 'b')}")], exam) == {}
@@ -286,7 +298,7 @@ def test_a_text_of_another_evaluation_set_is_told_from_the_exams(tmp_path: Path)
         row("exam too", "Which lamp of the long northern street is out since last night?"),
         row("own", "How many boats are in the harbour today"),
     ]
-    settings = Contamination(marks=True, ngram=5, threshold=0.4, least=20, sets=sets, budget=1)
+    settings = Contamination(marks=True, ngram=5, threshold=0.4, mould=0.1, least=20, sets=sets, budget=1)
     found = dropped("contamination", settings, rows, [*exam, *rows_of(sets)])
     assert {name: verdict.reason for name, verdict in found.items()} == {
         "same": "text of the evaluation set lights",
