@@ -155,6 +155,7 @@ class Source(Group):
     max_line: PositiveInt  #: bytes; a longer line is malformed
     ask: Text | None  #: documents, grid: the question for the teacher; {passage}, {sentence}, or attributes, in braces
     passage: PositiveInt  #: documents: words of a passage, at most, unless one paragraph is longer
+    labels: dict[str, Text]  #: answer that is a code -> the words trained and scored for it; empty: answers as they are
     score: GenericScore  #: how answers are held against the given ones
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,18 @@ def recognised(
         events(f"rows are {own}: {', '.join(row)}")
     elif own != shape:
         return Malformed(f"{own}, where the rows before are {shape}"), shape
-    return told(row, own, source), own
+    said = told(row, own, source)
+    return said if isinstance(said, Malformed) else worded(said, source.labels), own
+
+
+def worded(said: Told, labels: Mapping[str, str]) -> Told | Malformed:
+    """The row with the words for its answers, where those are codes: a small model spells a code letter by letter."""
+    unknown = [one for one in (said.answer, said.rejected) if one is not None and labels and one not in labels]
+    if unknown:
+        return Malformed(f"source.labels has no words for {unknown[0]!r}")
+    return replace(
+        said, answer=labels.get(said.answer, said.answer), rejected=labels.get(said.rejected or "", said.rejected)
+    )
 
 
 def family_names(rows: list[tuple[int, Mapping[str, Any], Told]], source: Source, events: Events) -> list[str]:

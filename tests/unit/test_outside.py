@@ -117,6 +117,18 @@ MALFORMED = {
 }
 
 
+def test_codes_become_words_and_a_code_without_words_is_malformed(
+    tmp_path: Path, source: Callable[..., Source]
+) -> None:
+    path = lines(tmp_path / "a.jsonl", {"text": "one", "label": "GEN/HX"}, {"text": "two", "label": "PLAN"})
+    words = {"GEN/HX": "history", "PLAN": "plan"}
+    asked = {"prompt": "{text}?", "answer": "{label}"}
+    found = collect("mine", source(path, labels=words, **asked), "train", quiet)
+    assert [(row.answer, row.state["answer"]) for row in found.examples] == [("history", "history"), ("plan", "plan")]
+    with pytest.raises(DataMistake, match=r"line 2: source\.labels has no words for 'PLAN'.*source\.malformed=drop"):
+        collect("mine", source(path, labels={"GEN/HX": "history"}, **asked), "train", quiet)
+
+
 @pytest.mark.parametrize("case", MALFORMED)
 def test_a_malformed_row_is_named_and_the_rest_goes_on_as_configured(
     case: str, tmp_path: Path, source: Callable[..., Source]
