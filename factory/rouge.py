@@ -18,13 +18,17 @@ def rouge_l_sum(gold: str, answer: str) -> float:
     sizes = [sum(counter.values()) for counter in left]
     hits = 0
     for line in wanted:
-        union = {place for other in given if not set(line).isdisjoint(other) for place in common_places(line, other)}
-        for word in (line[place] for place in sorted(union)):
+        for word in line if line in given else (line[place] for place in sorted(shared(line, given))):
             if left[0][word] > 0 and left[1][word] > 0:
                 hits += 1
                 left[0][word] -= 1
                 left[1][word] -= 1
     return 2 * hits / sum(sizes) if sum(sizes) else 0.0
+
+
+def shared(line: tuple[str, ...], given: list[tuple[str, ...]]) -> set[int]:
+    """The places in a line that its common subsequences with any of the other lines cover."""
+    return {place for other in given if not set(line).isdisjoint(other) for place in common_places(line, other)}
 
 
 @lru_cache(maxsize=4096)
