@@ -256,6 +256,15 @@ class Contamination(Check):
     sets: dict[Slug, Text]  #: evaluation sets that count like the exam: name -> file (.jsonl, .csv, .parquet, ...)
 
 
+class Difficulty(Check):
+    """Drops rows whose prompt does not help the base to their answer (IFD, Li et al. 2023), or helps it too much."""
+
+    above: PositiveFloat  #: ppl(answer | prompt) / ppl(answer) from which a row is dropped; 1: the prompt is no help
+    below: PositiveFloat | None  #: below this the answer is trivial to the base, and the row is dropped; null: none is
+    max_length: PositiveInt  #: tokens, prompt and answer; a longer row is not scored: kept, and named on record
+    batch_size: PositiveInt  #: rows scored at once
+
+
 class Split(Group):
     """Sets whole families aside to watch training with."""
 
@@ -275,6 +284,7 @@ class FilterTable(TypedDict):
     balance: NotRequired[Balance]
     near_duplicate: NotRequired[NearDuplicate]
     contamination: NotRequired[Contamination]
+    difficulty: NotRequired[Difficulty]
     split: Split
 
 
