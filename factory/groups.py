@@ -265,6 +265,21 @@ class Difficulty(Check):
     batch_size: PositiveInt  #: rows scored at once
 
 
+class Judge(Check):
+    """Drops rows that a language model behind an OpenAI-compatible server grades low."""
+
+    url: Text  #: of the server, up to /v1
+    model: Text  #: its name there, and in the price table
+    key_env: Text | None  #: environment variable that holds the key; null: none is sent
+    temperature: NonNegativeFloat  #: of sampling
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    max_tokens: PositiveInt  #: per answer, some 30 for every row in it; one that is cut off is a failure
+    rubric: Text | None  #: file with the prompt, {rows} in it; null: rubric.txt of the specialist, or the factory's
+    least: Annotated[int, Field(ge=1, le=5)]  #: grade from which a row stays, of 1 to 5
+    batch: PositiveInt  #: rows in one question; 1: no row can speak for another
+    ungraded: Literal["keep", "stop"]  #: a row that gets no grade stays, on record, or ends the run
+
+
 class Split(Group):
     """Sets whole families aside to watch training with."""
 
@@ -285,6 +300,7 @@ class FilterTable(TypedDict):
     near_duplicate: NotRequired[NearDuplicate]
     contamination: NotRequired[Contamination]
     difficulty: NotRequired[Difficulty]
+    judge: NotRequired[Judge]
     split: Split
 
 
