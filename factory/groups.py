@@ -118,7 +118,7 @@ class Calls(Group):
     backoff: NonNegativeFloat  #: seconds before the second try, at most; doubled with every further one
     timeout: PositiveFloat  #: seconds
     failures_in_a_row: PositiveInt  #: after so many nobody is asked any more
-    budget: NonNegativeFloat | None  #: money one run may spend, in the currency of the prices; null: no limit
+    budget: NonNegativeFloat | None  #: money one run may spend on a teacher, and on a judge; null: no limit
     prices: dict[str, Price]  #: model -> its price
 
 

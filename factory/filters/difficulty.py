@@ -1,8 +1,8 @@
 """Drops rows whose prompt does not help the base to their answer: instruction-following difficulty (IFD, Li et al. 2023).
 
-IFD = ppl(answer | prompt) / ppl(answer), as a ratio of perplexities (Li et al. 2024, Superfiltering); it is above 1 where the
-ratio of losses of the first paper is. Both are read under the base as it is configured, over the tokens that training
-would train: answer and stop. Without the prompt the same turns are there with nothing said in them.
+IFD = ppl(answer | prompt) / ppl(answer), a ratio of perplexities; where it is above 1, so is the paper's ratio of losses. Both
+are read under the base as it is configured, over the tokens that training would train: answer and stop. Without the prompt
+the same turns are there with nothing said in them.
 """
 
 from __future__ import annotations

@@ -39,10 +39,10 @@ def asked(place: Path, *words: str) -> Config:
 
 
 @cache
-def honest(name: str) -> tuple[Example, ...]:
+def honest(name: str, count: int = ROWS) -> tuple[Example, ...]:
     """The first rows of a specialist."""
     task, settings, rows, index = find(name), load([f"specialist={name}"]).specialist.settings, [], 0
-    while len(rows) < ROWS:
+    while len(rows) < count:
         with suppress(Inapplicable):
             rows.append(task.example(index, 0, task.typed(settings), "train"))
         index += 1
@@ -50,11 +50,17 @@ def honest(name: str) -> tuple[Example, ...]:
 
 
 def shuffled(rows: Sequence[Example]) -> list[Example]:
-    """Every row with the answer of the next one."""
+    """Every row with the next other answer, that of the last ones from the beginning."""
+    answers = [row.answer for row in rows] * 2
     return [
-        replace(row, id=f"shuffled {row.id}", answer=other.answer)
-        for row, other in zip(rows, [*rows[1:], rows[0]], strict=True)
+        replace(row, id=f"shuffled {row.id}", answer=next(one for one in answers[place:] if one != row.answer))
+        for place, row in enumerate(rows)
     ]
+
+
+def area(own: np.ndarray, other: np.ndarray) -> float:
+    """How often one of the others is larger than an own one, half of the ties counted: the area under the ROC curve."""
+    return float((own[:, None] < other).mean() + (own[:, None] == other).mean() / 2)
 
 
 def checked(config: Config, rows: Sequence[Example]) -> tuple[dict[str, Verdict], dict[str, Any]]:
@@ -71,13 +77,10 @@ def scores(place: Path, rows: Sequence[Example], *words: str) -> dict[str, float
 
 @pytest.mark.parametrize(("name", "least"), [("sql", 0.98), ("medical", 0.85), ("creative", 0.95)])
 def test_an_answer_to_another_prompt_is_harder(name: str, least: float, tmp_path: Path) -> None:
-    """The area under the curve: how often a shuffled row is harder than an honest one."""
     found = scores(tmp_path, [*honest(name), *shuffled(honest(name))])
     own = np.array([found[row.id] for row in honest(name)])
     other = np.array([found[f"shuffled {row.id}"] for row in honest(name)])
-    area = (own[:, None] < other).mean() + (own[:, None] == other).mean() / 2
-    print(f"{name}: area {area:.3f}, at 1 or more {np.mean(own >= 1):.1%} honest, {np.mean(other >= 1):.1%} shuffled")
-    assert area >= least
+    assert area(own, other) >= least
     assert np.mean(own >= 1) < 0.1 and np.mean(other >= 1) >= np.mean(own >= 1)
 
 
