@@ -182,12 +182,12 @@ def several(overrides: list[str]) -> dict[str, config.Config]:
 def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What would be made and what is found, of one specialist or several."""
     from factory import pipeline
-    from factory.forecast import forecast, teaching
+    from factory.forecast import forecast, judging, teaching
 
     for asked in several(overrides).values():
         Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
-        if asked.teacher.kind == "endpoint":
-            plain(f"{teaching(asked)}\n")
+        for line in filter(None, (teaching(asked), judging(asked))):
+            plain(f"{line}\n")
     return 0
 
 

@@ -225,15 +225,21 @@ def columns(*names: str) -> Table:
     return table
 
 
-def taught(costs: dict[str, Any] | None) -> list[str]:
-    """What a teacher was asked and paid, as a line; none where there was none."""
+def taught(costs: dict[str, Any] | None, who: str = "teacher") -> list[str]:
+    """What a teacher or a judge was asked and paid, as a line; none where there was none."""
     if not costs:
         return []
     failed = {why.removeprefix("failed tries: "): n for why, n in costs.items() if why.startswith("failed tries: ")}
     tries = f", {sum(failed.values())} of them failed: {ranked(failed)}" if failed else ""
     paid = f", {costs['money']:.2f} paid" if "money" in costs else ""
     used = f"{costs['tokens in']:,} tokens in, {costs['tokens out']:,} out{paid}"
-    return [f"teacher: {costs['calls']} calls, {costs['found']} found stored; {used}{tries}"]
+    return [f"{who}: {costs['calls']} calls, {costs['found']} found stored; {used}{tries}"]
+
+
+def difficult(counts: dict[str, Any]) -> list[str]:
+    """Where the rows' IFD lies, as a line; none where it was not asked for."""
+    figures = {name: value for name, value in counts.get("difficulty", {}).items() if name != "scored"}
+    return [f"IFD: {', '.join(f'{name} below {value:.3g}' for name, value in figures.items())}"] if figures else []
 
 
 def told(made: Made) -> list[str]:
@@ -246,7 +252,9 @@ def told(made: Made) -> list[str]:
         case "kept":
             kept = f"{c['kept']} kept ({c['train']} train, {c['dev']} dev, {c['families']} families)"
             replaced = f", {c['replaced']} of them with replacements" if c.get("replaced") else ""
-            return [f"{kept}{replaced}, {c['dropped']} dropped: {ranked(c['dropped_by'])}"]
+            unjudged = [f"not judged and kept: {ranked(c['unjudged_by'])}"] if "unjudged_by" in c else []
+            dropped = f"{c['dropped']} dropped: {ranked(c['dropped_by'])}"
+            return [f"{kept}{replaced}, {dropped}", *unjudged, *difficult(c), *taught(c.get("judge"), "judge")]
         case "tokens":
             rows = f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained"
             return [f"{rows}; longest {c['longest']}, over-long {c['overlong']}"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from factory.config import Config
+from factory.config import Config, Judge, Teacher
 from factory.pipeline import Step
+from factory.records import Example
 from factory.store import Made
 
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
@@ -110,27 +112,55 @@ def rows_made(made: Made) -> int:
 
 def teaching(asked: Config) -> str:
     """What a teacher's server may be asked for and paid, from a few rows of the grammar; nothing where there is none."""
-    from factory.outside.seeds import seeds
-    from factory.specialist import Inapplicable, find
+    from factory.specialist import find
     from factory.teachers import recipe
-    from factory.teachers.endpoint import BYTES_PER_TOKEN, price
 
-    task, rows, sizes = find(asked.specialist.name), asked.generate.rows, []
+    task, rows = find(asked.specialist.name), asked.generate.rows
     if asked.teacher.kind != "endpoint" or rows is None:
         return ""
-    way, settings = recipe(str(asked.teacher.recipe)), task.typed(asked.specialist.settings)
-    prompt = way.template(task)
+    way = recipe(str(asked.teacher.recipe))
+    prompt, calls = way.template(task), rows * (asked.teacher.samples if way.SEVERAL else 1)
+    sizes = [len(way.asked(task, row, prompt)) for row in sampled(asked)]
+    costs = paying(asked, asked.teacher, calls, calls * sum(sizes) / len(sizes))
+    return f"teacher: {calls:,} calls or more (a row that is refused is replaced), {costs}"
+
+
+def judging(asked: Config) -> str:
+    """The same of a judge, if every row reaches it; nothing where there is none, or where the rows are not drawn."""
+    from factory.filters.judge import sources, told
+
+    rows = asked.generate.rows
+    if "judge" not in asked.filter or rows is None or asked.source.kind != "drawn":
+        return ""
+    judge, rubric = asked.filter["judge"], Path(sources(asked)["rubric"].path).stat().st_size
+    calls, sample = math.ceil(rows / judge.batch), sampled(asked)
+    costs = paying(asked, judge, calls, calls * rubric + rows * len(told(sample)) / len(sample))
+    return f"judge: {calls:,} calls or more (an answer that does not fit is asked for again), {costs}"
+
+
+def sampled(asked: Config) -> list[Example]:
+    """A few of the rows that are drawn, or that a teacher makes rows from."""
+    from factory.outside.seeds import seeds
+    from factory.specialist import Inapplicable, find
+
+    task, found = find(asked.specialist.name), []
     if asked.source.kind != "drawn":
-        sizes = [len(row.prompt) for row in islice(seeds(task.name, asked.source, asked.seed), SAMPLE)]
-    else:
-        for index in range(SAMPLE):
-            with suppress(Inapplicable):
-                sizes.append(len(way.asked(task, task.example(index, asked.seed, settings, "train"), prompt)))
-    calls = rows * (asked.teacher.samples if way.SEVERAL else 1)
-    read = round(calls * sum(sizes) / len(sizes) / BYTES_PER_TOKEN)
-    written, cost = calls * asked.teacher.max_tokens, price(asked.teacher, asked.runtime.calls)
-    money = (read * cost.input + written * cost.output) / 1e6
-    return (
-        f"teacher: {calls:,} calls or more (a row that is refused is replaced), about {read:,} tokens in, "
-        f"at most {written:,} out, at most {money:.2f} in all"
+        return list(islice(seeds(task.name, asked.source, asked.seed), SAMPLE))
+    settings = task.typed(asked.specialist.settings)
+    for index in range(SAMPLE):
+        with suppress(Inapplicable):
+            found.append(task.example(index, asked.seed, settings, "train"))
+    return found
+
+
+def paying(asked: Config, server: Teacher | Judge, calls: int, characters: float) -> str:
+    """Tokens and money of so many calls with so many characters in all."""
+    from factory.teachers.endpoint import BYTES_PER_TOKEN, price
+
+    read, written, cost = (
+        round(characters / BYTES_PER_TOKEN),
+        calls * server.max_tokens,
+        price(server, asked.runtime.calls),
     )
+    money = (read * cost.input + written * cost.output) / 1e6
+    return f"about {read:,} tokens in, at most {written:,} out, at most {money:.2f} in all"

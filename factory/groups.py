@@ -118,7 +118,7 @@ class Calls(Group):
     backoff: NonNegativeFloat  #: seconds before the second try, at most; doubled with every further one
     timeout: PositiveFloat  #: seconds
     failures_in_a_row: PositiveInt  #: after so many nobody is asked any more
-    budget: NonNegativeFloat | None  #: money one run may spend, in the currency of the prices; null: no limit
+    budget: NonNegativeFloat | None  #: money one run may spend on a teacher, and on a judge; null: no limit
     prices: dict[str, Price]  #: model -> its price
 
 
@@ -255,11 +255,33 @@ class Contamination(Check):
     marks: bool  #: also by what a row is beyond its words: the specialist's marks of its state, the tree of a query
     ngram: PositiveInt  #: words per n-gram
     threshold: OpenFraction  #: share of n-grams in common with one exam row, of the shorter of both, from which a row is dropped
-    mould: (
-        OpenFraction  #: share of a set's rows from which an n-gram is what all its prompts say, and counts for nothing
-    )
+    mould: OpenFraction  #: share of a set's rows from which an n-gram is what its prompts all say, and does not count
     least: PositiveInt  #: n-grams that an exam row counts as at least, so that a stock phrase is no large share of a short one
     sets: dict[Slug, Text]  #: evaluation sets that count like the exam: name -> file (.jsonl, .csv, .parquet, ...)
+
+
+class Difficulty(Check):
+    """Drops rows whose prompt does not help the base to their answer (IFD, Li et al. 2023), or helps it too much."""
+
+    above: PositiveFloat  #: ppl(answer | prompt) / ppl(answer) from which a row is dropped; 1: the prompt is no help
+    below: PositiveFloat | None  #: below this the answer is trivial to the base, and the row is dropped; null: none is
+    max_length: PositiveInt  #: tokens, prompt and answer; a longer row is not scored: kept, and named on record
+    batch_size: PositiveInt  #: rows scored at once
+
+
+class Judge(Check):
+    """Drops rows that a language model behind an OpenAI-compatible server grades low."""
+
+    url: Text  #: of the server, up to /v1
+    model: Text  #: its name there, and in the price table
+    key_env: Text | None  #: environment variable that holds the key; null: none is sent
+    temperature: NonNegativeFloat  #: of sampling
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    max_tokens: PositiveInt  #: per answer, some 30 for every row in it; one that is cut off is a failure
+    rubric: Text | None  #: file with the prompt, {rows} in it; null: rubric.txt of the specialist, or the factory's
+    least: Annotated[int, Field(ge=1, le=5)]  #: grade from which a row stays, of 1 to 5
+    batch: PositiveInt  #: rows in one question; 1: no row can speak for another
+    ungraded: Literal["keep", "stop"]  #: a row that gets no grade stays, on record, or ends the run
 
 
 class Split(Group):
@@ -281,6 +303,8 @@ class FilterTable(TypedDict):
     balance: NotRequired[Balance]
     near_duplicate: NotRequired[NearDuplicate]
     contamination: NotRequired[Contamination]
+    difficulty: NotRequired[Difficulty]
+    judge: NotRequired[Judge]
     split: Split
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import config
+from factory.chat import IGNORED, Tokens
 from factory.errors import ContractMismatch, Mistake, Unavailable
 from factory.store import Made, Source, digest, folder_digest
 
@@ -309,6 +310,34 @@ def sample(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return answer(model, tokenizer, [prompt], settings.max_tokens, **how)[0]
+
+
+def losses(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, rows: Sequence[Tokens]) -> list[float]:
+    """The mean negative log-likelihood of every row's trained tokens, in nats; one batch, padded on the left.
+
+    Of the logits only those of the longest trained span are made: they are what takes memory.
+    """
+    import torch
+
+    width, pad = max(len(row.ids) for row in rows), tokenizer.pad_token_id
+    where = {"device": model.device}
+    ids = torch.tensor([[pad] * (width - len(row.ids)) + row.ids for row in rows], **where)
+    mask = torch.tensor([[0] * (width - len(row.ids)) + [1] * len(row.ids) for row in rows], **where)
+    labels = torch.tensor([[IGNORED] * (width - len(row.ids)) + row.labels for row in rows], **where)
+    first = int((labels != IGNORED).any(0).nonzero()[0])
+    labels = labels[:, first:]
+    with torch.inference_mode():
+        said = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
+            logits_to_keep=width - first + 1,
+            use_cache=False,
+        ).logits[:, :-1]
+        each = torch.nn.functional.cross_entropy(
+            said.float().transpose(1, 2), labels, ignore_index=IGNORED, reduction="none"
+        )
+    return (each.double().sum(1) / (labels != IGNORED).sum(1)).tolist()
 
 
 def answer(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory import models, specialist, store
+from factory import filters, models, specialist, store
 from factory.config import Config, of_specialist
 from factory.config import Source as Asked
 from factory.errors import Mistake
@@ -78,7 +79,6 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "teacher": config.teacher,
         "speaker": speaker(config),
         "generate": config.generate,
-        "filter": config.filter,
         "tokenize": config.tokenize,
         "train": config.train,
         "evaluate": config.evaluate,
@@ -90,12 +90,16 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "lists": lists(task),
         "sets": sets(config),
     }
-    late = {"tokenizer": models.tokenizer_source, "weights": models.weights_source}
+    late = {
+        "filter": partial(filters.equipped, config),
+        "tokenizer": partial(models.tokenizer_source, config.base),
+        "weights": partial(models.weights_source, config.base),
+    }
     for stage in STAGES:
         if stage.makes in ("random", "full") and stage.makes not in config.compare.arms:
             continue
         for name in set(stage.needs) & set(late) - set(given):
-            given[name] = late[name](config.base)
+            given[name] = late[name]()
         if "other" in stage.needs:
             given["other"] = other_adapter(config, coming)
         its = given | arm(config, stage.makes)

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from factory import filters
-from factory.config import FilterTable, Specialist
+from factory.config import Specialist
 from factory.errors import DataMistake
+from factory.filters import Equipped
 from factory.filters.contamination import SET
 from factory.outside.files import Malformed, read
 from factory.records import Example, Verdict, stream_id
-from factory.rows import TOLD, read_exam, read_examples, write_examples
+from factory.rows import TOLD, read_exam, read_examples, write_examples, write_jsonl
 from factory.specialist import find
 from factory.store import Events, Made, Source
 from factory.text import strings
@@ -29,12 +30,15 @@ def filter(
     exam: Source,
     sets: Source | None,
     specialist: Specialist,
-    filter: FilterTable,
+    filter: Mapping[str, Any],
     *,
     out: Path,
     events: Events,
 ) -> dict[str, Any]:
-    """Writes `kept.parquet` (with its split: train or dev, by family) and `dropped.parquet` (check, reason, number)."""
+    """Writes `kept.parquet` (with its split: train or dev, by family) and `dropped.parquet` (check, reason, number).
+
+    Where a filter could not judge a row it says so in `unjudged.jsonl` (id, check, reason, number), and the row goes on.
+    """
     path = examples.file("examples.parquet")
     asked = [*read_exam(Path(exam.path)), *rows_of(filter["contamination"].sets if sets else {})]
     task = find(specialist.name)
@@ -42,6 +46,7 @@ def filter(
     whole = read_examples(path)
     fates: dict[str, tuple[str, Verdict]] = {}
     edited: dict[str, Verdict] = {}
+    unjudged: list[dict[str, Any]] = []
     for name, settings in filter.items():
         if name == "split":
             continue
@@ -53,7 +58,11 @@ def filter(
         within(name, settings.budget, gone, len(kept))
         fates |= {row: (name, verdict) for row, verdict in gone.items()}
         events(f"{name}: {len(gone)} dropped")
-        if changed := {row: verdict for row, verdict in verdicts.items() if row not in gone}:
+        failed = [{"id": row} | entry(name, verdict) for row, verdict in verdicts.items() if verdict.fate == "failed"]
+        if failed:
+            unjudged += failed
+            events(f"{name}: {len(failed)} not judged and kept, see unjudged.jsonl: {failed[0]['reason']}")
+        if changed := {row: verdict for row, verdict in verdicts.items() if verdict.fate == "kept"}:
             edit = filters.edit(name, settings, changed)
             kept, whole, edited = kept.edited(edit), whole.edited(edit), edited | changed
             events(f"{name}: {len(changed)} kept with replacements")
@@ -75,7 +84,14 @@ def filter(
     )
     dropped = whole.where(fates.__contains__)
     write_examples(out / "dropped.parquet", dropped, (entry(*fates[row.id]) for row in dropped))
-    return counts(families, dev, fates.values()) | {"replaced": len(edited.keys() - fates.keys())}
+    if unjudged:
+        write_jsonl(out / "unjudged.jsonl", unjudged)
+    return (
+        counts(families, dev, fates.values())
+        | {"replaced": len(edited.keys() - fates.keys())}
+        | ({"unjudged_by": dict(Counter(f"{row['check']}: {row['reason']}" for row in unjudged))} if unjudged else {})
+        | {name: asked.record for name, asked in filter.items() if isinstance(asked, Equipped)}
+    )
 
 
 def rows_of(sets: Mapping[str, str]) -> Iterator[Example]:

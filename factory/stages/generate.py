@@ -180,10 +180,10 @@ def named(teacher: config.Teacher, speaker: Speaker | None, runtime: config.Runt
     """The teacher that the configuration names."""
     from factory.teachers.endpoint import Endpoint
     from factory.teachers.local import Local
-    from factory.teachers.replies import Replies
+    from factory.teachers.replies import of
 
-    replies = Replies(Path(runtime.runs) / "replies.sqlite")
-    return Local(teacher, speaker, runtime, replies) if speaker else Endpoint(teacher, runtime.calls, replies)
+    kept = of(runtime)
+    return Local(teacher, speaker, runtime, kept) if speaker else Endpoint(teacher, runtime.calls, kept)
 
 
 def add(costs: Counter[str], more: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ import importlib
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import jsonschema
 
@@ -22,9 +22,11 @@ from factory.records import Example, Message, Verdict
 from factory.specialist import Specialist
 from factory.teachers.replies import Replies
 
+Answer = TypeVar("Answer")
 MEND = "That does not fit the schema: {why}. Answer again, with the JSON alone."
 Told = tuple[Verdict, Example | None]
 """What became of a row that a teacher was asked about."""
+Wrong = Callable[[dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,15 @@ class Failed:
     reason: str
 
 
+def nothing(found: dict[str, Any]) -> str:
+    """What is wrong with an answer of which the schema says all."""
+    return ""
+
+
 class Teacher(ABC):
     """What every teacher is; used inside `async with`, which may be entered again."""
 
-    def __init__(self, settings: config.Teacher, replies: Replies) -> None:
+    def __init__(self, settings: config.Teacher | config.Judge, replies: Replies) -> None:
         self.settings, self.replies = settings, replies
         self.counts: Counter[str] = Counter()
 
@@ -51,12 +58,17 @@ class Teacher(ABC):
     async def say(self, messages: Sequence[Message], schema: dict[str, Any] | None, seed: int) -> str | Failed:
         """The text of one answer, from the store or anew."""
 
-    async def ask(self, messages: Sequence[Message], schema: dict[str, Any], seed: int) -> dict[str, Any] | Failed:
-        """JSON that fits the schema, mended once where it did not; or why there is none."""
+    async def ask(
+        self, messages: Sequence[Message], schema: dict[str, Any], seed: int, wrong: Wrong = nothing
+    ) -> dict[str, Any] | Failed:
+        """JSON that fits the schema, mended once where it did not; or why there is none.
+
+        `wrong` says what a schema cannot: why JSON that fits it is no answer all the same, or nothing.
+        """
         said = await self.say(messages, schema, seed)
         if isinstance(said, Failed):
             return said
-        found = fitting(said, schema)
+        found = fitting(said, schema, wrong)
         if not isinstance(found, Failed):
             return found
         self.counts["mended"] += 1
@@ -64,7 +76,7 @@ class Teacher(ABC):
         again = await self.say([*messages, *turns], schema, seed)
         if isinstance(again, Failed):
             return again
-        found = fitting(again, schema)
+        found = fitting(again, schema, wrong)
         return Failed("the answer does not fit the schema") if isinstance(found, Failed) else found
 
     def costs(self) -> dict[str, Any]:
@@ -97,10 +109,7 @@ def recipe(name: str) -> Recipe:
 async def retell(
     teacher: Teacher, asked: Recipe, task: Specialist, rows: Sequence[Example], done: Callable[[], None]
 ) -> list[Told]:
-    """What the rows become, in their order, each with its verdict.
-
-    What goes wrong with the teacher itself is raised when all calls that are out have come back: what was paid for is kept.
-    """
+    """What the rows become, in their order, each with its verdict."""
     prompt = asked.template(task)
 
     async def one(row: Example) -> Told:
@@ -108,15 +117,23 @@ async def retell(
         done()
         return found
 
+    return await answered(teacher, map(one, rows))
+
+
+async def answered(teacher: Teacher, asks: Iterable[Awaitable[Answer]]) -> list[Answer]:
+    """What comes of questions to a teacher, in their order.
+
+    What goes wrong with the teacher itself is raised when all calls that are out have come back: what was paid for is kept.
+    """
     async with teacher:
-        found = await asyncio.gather(*map(one, rows), return_exceptions=True)
+        found = await asyncio.gather(*asks, return_exceptions=True)
     for wrong in (one for one in found if isinstance(one, BaseException)):
         raise wrong
     return [one for one in found if not isinstance(one, BaseException)]
 
 
-def fitting(text: str, schema: dict[str, Any]) -> dict[str, Any] | Failed:
-    """The JSON of a text if it fits the schema; else why not."""
+def fitting(text: str, schema: dict[str, Any], wrong: Wrong = nothing) -> dict[str, Any] | Failed:
+    """The JSON of a text if it fits the schema and nothing else is wrong with it; else why not."""
     try:
         found = json.loads(text)
         jsonschema.validate(found, schema)
@@ -124,4 +141,5 @@ def fitting(text: str, schema: dict[str, Any]) -> dict[str, Any] | Failed:
         return Failed(f"no JSON ({error})")
     except jsonschema.ValidationError as error:
         return Failed(error.message[:200])
-    return found
+    why = wrong(found)
+    return Failed(why[:200]) if why else found

@@ -34,15 +34,21 @@ STOP = {401: "the key is refused", 403: "access is refused", 404: "no such addre
 
 
 class Endpoint(Teacher):
-    """One server, one model."""
+    """One server, one model; `where` is the part of the configuration that its errors name."""
 
-    def __init__(self, settings: config.Teacher, calls: config.Calls, replies: Replies) -> None:
+    def __init__(
+        self,
+        settings: config.Teacher | config.Judge,
+        calls: config.Calls,
+        replies: Replies,
+        where: str = "teacher",
+    ) -> None:
         super().__init__(settings, replies)
-        self.calls = calls
+        self.calls, self.where = calls, where
         self.tries: Counter[str] = Counter()
         self.in_a_row, self.last, self.held = 0, "", 0.0
         self.price = price(settings, calls)
-        self.headers = {"Authorization": f"Bearer {secret(settings.key_env)}"} if settings.key_env else {}
+        self.headers = {"Authorization": f"Bearer {secret(settings.key_env, where)}"} if settings.key_env else {}
 
     async def __aenter__(self) -> Endpoint:
         import aiohttp
@@ -112,7 +118,7 @@ class Endpoint(Teacher):
         """Unavailable where too many calls in a row have failed."""
         if self.in_a_row >= self.calls.failures_in_a_row:
             raise Unavailable(
-                f"teacher.url={self.settings.url}",
+                f"{self.where}.url={self.settings.url}",
                 f"{self.in_a_row} calls in a row failed, the last: {self.last}",
                 "what was answered is kept: run again when the server is well",
             )
@@ -137,7 +143,7 @@ class Endpoint(Teacher):
             self.pace.too_fast()
         if status in STOP:
             raise Mistake(
-                f"teacher.url={self.settings.url}",
+                f"{self.where}.url={self.settings.url}",
                 f"{STOP[status]} (status {status})",
                 "look at url, model and key_env",
             )
@@ -194,7 +200,7 @@ class Endpoint(Teacher):
         }
 
 
-def price(teacher: config.Teacher, calls: config.Calls) -> config.Price:
+def price(teacher: config.Teacher | config.Judge, calls: config.Calls) -> config.Price:
     """The price of the model; ConfigMistake where the table has none, because a ledger of zeros would lie."""
     if teacher.model not in calls.prices:
         raise ConfigMistake(
@@ -205,8 +211,8 @@ def price(teacher: config.Teacher, calls: config.Calls) -> config.Price:
     return calls.prices[teacher.model]
 
 
-def secret(name: str) -> str:
+def secret(name: str, where: str) -> str:
     """The value of an environment variable; Mistake where it is not set."""
     if not os.environ.get(name):
-        raise Mistake(f"teacher.key_env={name}", "no such environment variable", f"export {name}=... before the run")
+        raise Mistake(f"{where}.key_env={name}", "no such environment variable", f"export {name}=... before the run")
     return os.environ[name]

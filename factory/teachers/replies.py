@@ -1,4 +1,5 @@
-"""Raw responses of a teacher, kept by the request that was made: a changed parser or a second run bills nothing.
+"""Raw responses of a teacher, a judge or a base that scores, kept by the request that was made: a changed parser or a second
+run bills nothing.
 
 sqlite in WAL mode, one commit per response: what was paid for is there after a kill.
 """
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+
+from factory.config import Runtime
 
 SCHEME = 1
 """Version of the key: raised when requests are written otherwise."""
@@ -39,6 +42,11 @@ class Replies:
     def close(self) -> None:
         """Ends the connection."""
         self.connection.close()
+
+
+def of(runtime: Runtime) -> Replies:
+    """The store that all runs in one folder share."""
+    return Replies(Path(runtime.runs) / "replies.sqlite")
 
 
 def canonical(request: Mapping[str, Any]) -> str:

@@ -25,6 +25,8 @@ GIVEN = {
     "source=hub": ["source.dataset=some/set", "source.revision=abc", "source.train=train"],
     "source=documents": ["source.train=manual"],
     "source=grid": ["source.train=grid.yaml", "source.ask='{topic}'"],
+    "quality=judge": (judge := ["filter.judge.url=http://localhost:1/v1", "filter.judge.model=some"]),
+    "quality=both": judge,
     "teacher=endpoint": ["teacher.url=http://localhost:1/v1", "teacher.model=some"],
 }  # what an option cannot know
 
@@ -116,5 +118,7 @@ def test_every_field_is_documented() -> None:
     assert len(fields) > 90
 
 
-def test_default_filters_use_all_there_are() -> None:
-    assert list(load([]).filter) == list(get_type_hints(FilterTable))
+def test_default_filters_use_all_there_are_but_those_that_need_a_model() -> None:
+    everything, models = list(get_type_hints(FilterTable)), ["difficulty", "judge"]
+    assert list(load([]).filter) == [name for name in everything if name not in models]
+    assert sorted(composed("quality=both").filter) == sorted(everything)

@@ -126,7 +126,7 @@ def test_groups_lists_options_without_what_they_inherit_from() -> None:
     have = groups()
     assert have["profile"] == ["full", "smoke"]
     assert "nano" in have["base"] and "_base" not in have["base"]
-    assert set(Config.model_fields) - {"seed"} == set(have) - {"profile"}
+    assert set(Config.model_fields) - {"seed"} == set(have) - {"profile", "quality"}
 
 
 def test_paths_are_found_here_and_beside_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
