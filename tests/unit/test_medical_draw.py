@@ -196,3 +196,16 @@ def test_the_share_of_training_rows_asked_for_is_of_made_up_terms() -> None:
     made_up = sum(state.encounter.complaint.name not in known for state in free) / len(free)
     assert 0.4 < made_up < 0.6
     assert all(state.encounter.complaint.name in others for state in states("exam"))
+
+
+def test_a_vital_sign_that_always_comes_out_the_same_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong value that is taken back must differ: four draws of a narrow range were all the right one in 400,000 rows."""
+    settings = find("medical").typed(load(["specialist=medical"]).specialist.settings)
+    monkeypatch.setattr(Draft, "value", lambda self, name: "36.6")
+    why = Counter()
+    for index in range(STREAMS):
+        try:
+            draw(Random(f"same/{index}"), settings, "train")
+        except Inapplicable as none:
+            why[str(none)] += 1
+    assert why["a vital sign came out the same five times"] > 0

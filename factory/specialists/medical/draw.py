@@ -350,6 +350,8 @@ class Draft:
         if self.slipped == "vital":
             vital = encounter.vitals[0]
             values = {self.value(vital.name) for _ in range(4)} - {vital.value}
+            if not values:
+                raise Inapplicable("a vital sign came out the same five times")
             return Slip(field="vital", subject=vital.name, wrong=sorted(values)[0], late=late)
         taken = next(one for one in encounter.medications if one.dose is not None)
         doses = [
