@@ -2,7 +2,7 @@
 
     python tests/ablation.py specialist=medical [KEY=VALUE ...]
 
-Three arms, three seeds (of rows and training), the same number of steps and rows a step; each adapter sits the whole exam.
+Four arms, three seeds (of rows and training), the same number of steps and rows a step; each adapter sits the whole exam.
 Prints each arm's score and what it lacks to the filtered arm, averaged over the seeds, with an interval over the exam's
 families. It can be killed and goes on where it was.
 """
@@ -31,12 +31,12 @@ from factory.stats import mean_interval, paired_bootstrap
 from factory.store import Made, Stage
 
 SEEDS = (0, 1, 2)
-SPOILT = 0.2
-"""Share of the rows whose answer is a wrong one."""
+SPOILT = {"spoilt": 0.2, "half spoilt": 0.5}
+"""Share of the rows whose answer is a wrong one, by arm."""
 ARMS = {
     "filtered": "verified and filtered, as the factory does it",
     "unfiltered": "drawn and told, neither verified nor filtered",
-    "spoilt": f"filtered, then {SPOILT:.0%} of the answers replaced by wrong ones",
+    **{arm: f"filtered, then {share:.0%} of the answers replaced by wrong ones" for arm, share in SPOILT.items()},
 }
 
 
@@ -52,11 +52,11 @@ def raw(specialist: config.Specialist, generate: config.Generate, seed: int, sha
     return (replace(row, split="dev" if row.family in dev else "train") for row in found)
 
 
-def spoilt(kept: Made, task: Any, seed: int) -> Iterator[Example]:
-    """Kept rows, some of them with a wrong answer."""
+def spoilt(kept: Made, task: Any, seed: int, share: float) -> Iterator[Example]:
+    """Kept rows, a share of them with a wrong answer."""
     for row in read_examples(kept.file("kept.parquet")):
         rng = Random(f"{row.id} {seed}")
-        wrong = task.corrupt(task.state(**row.state)) if row.split == "train" and rng.random() < SPOILT else []
+        wrong = task.corrupt(task.state(**row.state)) if row.split == "train" and rng.random() < share else []
         yield replace(row, answer=rng.choice(wrong)) if wrong else row
 
 
@@ -72,7 +72,8 @@ def rows(
 ) -> dict[str, Any]:
     """Writes `kept.parquet` of an arm."""
     task = find(specialist.name)
-    found = spoilt(kept, task, seed) if arm == "spoilt" else raw(specialist, generate, seed, filter["split"].dev_share)
+    share = SPOILT.get(arm, filter["split"].dev_share)
+    found = spoilt(kept, task, seed, share) if arm in SPOILT else raw(specialist, generate, seed, share)
     return {"kept": write_examples(out / "kept.parquet", found)}
 
 
