@@ -26,8 +26,8 @@ setup: .venv/.complete  ## the environment in .venv, from requirements.lock
 run: setup  ## the main job: three specialists from nothing to registered champions, each beside its fair comparison
 	$(FACTORY) run specialist=sql,medical,creative base=nano $(ARGS)
 
-test: setup  ## all tests
-	$(BIN)/python -m pytest
+test: setup  ## all tests, two files at a time
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte
 	$(BIN)/python tests/drill.py
