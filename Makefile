@@ -51,7 +51,7 @@ bench: setup  ## speed as ratios against named alternatives, with the machine de
 	$(BIN)/pip install --quiet --disable-pip-version-check rensa==0.5.0 datasketch==2.0.0
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/near_duplicates.py
-	$(BIN)/python tests/benchmarks/difficulty.py
+	$(BIN)/python -m tests.benchmarks.difficulty
 
 golden: setup  ## pin the digests of the smoke products again, after a version was raised
 	$(BIN)/python tests/golden/pin.py

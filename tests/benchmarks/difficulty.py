@@ -1,6 +1,6 @@
 """How well the base's difficulty (IFD) tells answers from those of other prompts, and how fast. `make bench`.
 
-    python tests/benchmarks/difficulty.py [KEY=VALUE ...]
+    python -m tests.benchmarks.difficulty [KEY=VALUE ...]
 
 Prints, for the first 512 rows of each specialist: rows scored per CPU second of one thread, the area under the ROC curve of
 shuffled against honest rows, and the share of either at some thresholds.
@@ -15,11 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT))
-
-from factory.display import columns, console  # noqa: E402
-from tests.contract.test_quality import area, honest, scores, shuffled  # noqa: E402
+from factory.display import columns, console
+from tests.contract.test_quality import area, honest, scores, shuffled
 
 ROWS = 512
 THRESHOLDS = (1.0, 0.3, 0.1, 0.05)
