@@ -8,14 +8,12 @@ from typing import Any
 from factory.specialist import Inapplicable
 from factory.specialists.creative import lexicon
 from factory.specialists.creative.lexicon import Family, Side, article
-from factory.specialists.creative.state import Character, Frozen, State, Words
+from factory.specialists.creative.state import ASKED, Character, Frozen, State, Words
 from factory.specialists.creative.write import write
 from factory.text import random_word
 
 EXTRAS = {"easy": (0, 2), "medium": (3, 4), "hard": (5, 7)}
 """How many constraints of a whole plan come to the usual ones."""
-ASKED = {"easy": (1, 3), "medium": (4, 6), "hard": (7, 13)}
-"""How many of its constraints a request asks for; all where the plan has fewer."""
 OPTIONS = {
     "story": ("friend", "mood", "obstacle", "turn", "required", "required", "forbidden", "forbidden", "words"),
     "letter": ("mood", "obstacle", "turn", "required", "required", "forbidden", "forbidden", "words"),
@@ -45,7 +43,7 @@ class Settings(Frozen):
 def draw(rng: Random, settings: Settings, side: Side) -> State:
     """One plan of one side (train or exam), asking for few or many of its constraints; Inapplicable where none comes out.
 
-    Not every request sets everything: most people ask for two or three things, as the prompts of IFEval do.
+    Where the whole plan has fewer than a difficulty asks for, all of it is asked (docs/decisions/plans.md says why few).
     """
     plan = whole(rng, settings, side)
     number = min(len(plan.asked), rng.randint(*ASKED[weighted(rng, settings.difficulty)]))

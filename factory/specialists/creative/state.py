@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 Form = Literal["story", "poem", "letter"]
+ASKED = {"easy": (1, 3), "medium": (4, 6), "hard": (7, 13)}
+"""How many constraints a plan of a difficulty asks for, beside form and hero; one written by hand may ask for more."""
 
 
 class Frozen(BaseModel):
@@ -65,8 +67,7 @@ class State(Frozen):
     @property
     def difficulty(self) -> str:
         """easy, medium or hard, by the number of constraints."""
-        number = len(self.asked)
-        return "easy" if number <= 3 else "medium" if number <= 6 else "hard"
+        return next((name for name, (_, most) in ASKED.items() if len(self.asked) <= most), "hard")
 
     @property
     def asked(self) -> list[tuple[str, str]]:
