@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -61,7 +62,8 @@ Examples
 
 
 def program() -> None:
-    """The console script."""
+    """The console script. SIGTERM ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     sys.exit(main(sys.argv[1:]))
 
 

@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_origin
+from types import UnionType
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
 from factory.errors import ConfigMistake, closest
+from factory.group import Group
 from factory.groups import (
     ArmTable,
     Balance,
@@ -35,11 +37,9 @@ from factory.groups import (
     Gate,
     Generate,
     GenericScore,
-    Group,
     Judge,
     Language,
     Length,
-    Lora,
     NearDuplicate,
     Nearest,
     NetworkShape,
@@ -52,16 +52,15 @@ from factory.groups import (
     RandomBase,
     Registry,
     Runtime,
-    Schedule,
     Source,
     Specialist,
     Split,
     Teacher,
     Tokenize,
     TokenizerFiles,
-    Train,
     Weights,
 )
+from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
 
 __all__ = [
     "ArmTable",
@@ -71,9 +70,11 @@ __all__ = [
     "Calls",
     "Card",
     "Check",
+    "Choose",
     "Compare",
     "Config",
     "Contamination",
+    "Curriculum",
     "Difficulty",
     "Evaluate",
     "ExactDuplicate",
@@ -92,6 +93,7 @@ __all__ = [
     "Nearest",
     "NetworkShape",
     "Other",
+    "Prefer",
     "Pretrain",
     "PretrainSchedule",
     "Price",
@@ -99,6 +101,7 @@ __all__ = [
     "Quantisation",
     "RandomBase",
     "Registry",
+    "Replay",
     "Runtime",
     "Schedule",
     "Source",
@@ -260,7 +263,9 @@ def _unknown_key(path: Sequence[str], keys: Mapping[str, Any]) -> ConfigMistake:
 
 
 def _keys(kind: Any) -> dict[str, Any] | None:
-    """Key -> type of what stands below a type; None for a value, and for a mapping with free keys."""
+    """Key -> type of what stands below a type, or below one that may be null; None for a value, and for free keys."""
+    if get_origin(kind) is UnionType:
+        kind = next((one for one in get_args(kind) if isinstance(one, type) and issubclass(one, BaseModel)), kind)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {name: field.annotation for name, field in kind.model_fields.items()}
     return get_type_hints(kind) if is_typeddict(kind) else None

@@ -258,14 +258,33 @@ def told(made: Made) -> list[str]:
         case "tokens":
             rows = f"{c['fitting']} rows, {c['tokens']:,} tokens, {c['trained_share']:.1%} trained"
             return [f"{rows}; longest {c['longest']}, over-long {c['overlong']}"]
-        case "adapter" | "random" | "full":
-            loss = f"loss {c['loss']:.4f}" + (f", dev loss {c['eval_loss']:.4f}" if "eval_loss" in c else "")
-            size = f"{c['trained_parameters']:,} trained parameters, {c['adapter_bytes'] / 1024:.0f} KiB"
-            return [f"{c['steps']} steps, {loss}; {size}"]
+        case "pairs":
+            kinds = {name: c[name] for name in c if name not in ("rows", "answers", "pairs")}
+            return [f"{c['pairs']} pairs from {c['answers']:,} answers to {c['rows']} prompts: {ranked(kinds)}"]
+        case "start" | "adapter" | "random" | "full":
+            return learnt(c, made.facts.get("fit"))
         case "comparison":
             arms = [f"{name:<9} {lead(arm):<30} {arm['about']}" for name, arm in c["arms"].items()]
             return [*arms, f"page: {made.folder / 'comparison.html'}"]
     return [scored(c), *of_parts(c), f"page: {made.folder / 'report.html'}"]
+
+
+def learnt(counts: dict[str, Any], fit: dict[str, Any] | None) -> list[str]:
+    """What came of a training: loss, size, what the adapter covers, which checkpoint it is, memory as it was and as foretold."""
+    loss = f"loss {counts['loss']:.4f}" + (f", dev loss {counts['eval_loss']:.4f}" if "eval_loss" in counts else "")
+    size = f"{counts['trained_parameters']:,} trained parameters, {counts['adapter_bytes'] / 1024:.0f} KiB"
+    lines = [f"{counts['steps']} steps, {loss}; {size}"]
+    if "tries" in counts:
+        lines.append(f"the best of {counts['tries']} checkpoints: that of step {counts['chosen']}")
+    if "coverage" in counts:
+        lines.append(counts["coverage"])
+    if fit and fit["peak"] and fit["foretold"]:
+        off = fit["foretold"] / fit["peak"] - 1
+        lines.append(
+            f"peak {fit['peak'] / 2**20:,.0f} MiB above the base, foretold {fit['foretold'] / 2**20:,.0f} ({off:+.0%}); "
+            f"{fit['seconds_per_step']:.2f} s per step"
+        )
+    return lines
 
 
 def of_parts(counts: dict[str, Any]) -> list[str]:

@@ -29,8 +29,8 @@ from factory.pipeline import Step
 from factory.stages.generate import die_with_the_parent
 from factory.store import Made
 
-LATER = {"random": 1, "full": 1, "comparison": 2}
-"""What waits for others where there is a choice: the higher, the later."""
+LATER = {"report": 1, "random": 2, "full": 2, "comparison": 3}
+"""What waits for others where there is a choice: the higher, the later. All adapters first: they share the base in memory."""
 CUT = "slice"
 """The label by whose values the summary page draws the scores."""
 PATIENCE = 10.0

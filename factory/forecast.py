@@ -20,7 +20,7 @@ NF4_BYTES = 0.516
 
 SAMPLE = 40
 """Rows drawn to estimate what a teacher reads."""
-TRAININGS = ("adapter", "random", "full")
+TRAININGS = ("start", "adapter", "random", "full")
 
 
 @dataclass(frozen=True)

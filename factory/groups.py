@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -23,16 +22,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-Text = Annotated[str, Field(min_length=1)]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # part of folder and registry names
-Fraction = Annotated[float, Field(ge=0, le=1)]
-OpenFraction = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Group(BaseModel):
-    """What all groups share: frozen, no unknown key, no quiet conversion (a "3" is not a 3)."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+from factory.group import Fraction, Group, OpenFraction, Slug, Text
+from factory.training import Train
 
 
 class TokenizerFiles(Group):
@@ -321,51 +312,6 @@ class Tokenize(Group):
     overlong: Literal["refuse", "drop"]  #: stop at a row that is longer, or leave it out on record
 
 
-class Schedule(Group):
-    """How the learning rate moves over the steps."""
-
-    kind: Literal["cosine_with_min_lr", "cosine", "linear", "constant_with_warmup"]  #: transformers' name
-    warmup: Annotated[float, Field(ge=0, lt=1)]  #: share of the steps spent climbing to the peak
-    floor: Fraction  #: learning rate at the end, as a share of the peak
-
-    @model_validator(mode="after")
-    def _floor_is_used(self) -> Schedule:
-        if self.floor and self.kind != "cosine_with_min_lr":
-            raise ValueError(f"kind={self.kind} has no floor: set floor=0, or kind=cosine_with_min_lr")
-        return self
-
-
-class Lora(Group):
-    """The adapter's shape (LoRA, Hu et al. 2021)."""
-
-    rank: PositiveInt  #: inner width of the two factors
-    alpha: PositiveFloat  #: scale; the update counts alpha / rank (rslora: alpha / sqrt(rank))
-    dropout: Annotated[float, Field(ge=0, lt=1)]  #: on the adapter's input while training
-    targets: Literal["all-linear"] | Annotated[tuple[Text, ...], Field(min_length=1, strict=False)]  #: layers
-    rslora: bool  #: rank-stabilised scale (Kalajdzievski 2023)
-    bias: Literal["none"]  #: biases are never trained: the base stays as it is
-
-
-class Train(Group):
-    """How an adapter is trained."""
-
-    method: Literal["qlora", "full"]  #: full: every weight, without an adapter; an arm of the comparison only
-    optimizer: Text  #: transformers' name, e.g. adamw_torch
-    learning_rate: PositiveFloat  #: peak
-    schedule: Schedule  #: warm-up, decay, floor
-    steps: PositiveInt  #: optimizer steps
-    batch_size: PositiveInt  #: rows per forward pass
-    gradient_accumulation: PositiveInt  #: forward passes per optimizer step
-    weight_decay: NonNegativeFloat  #: on the adapter's weights
-    max_grad_norm: PositiveFloat  #: gradients are clipped to this norm
-    gradient_checkpointing: bool  #: less memory for about a third more time
-    group_by_length: bool  #: rows of like length share a batch
-    precision: Literal["float32", "bfloat16"]  #: of the forward and backward pass
-    checkpoint_every: PositiveInt  #: steps
-    log_every: PositiveInt  #: steps
-    lora: Lora  #: the adapter's shape
-
-
 class Evaluate(Group):
     """How base and adapter sit the exam."""
 
@@ -546,6 +492,20 @@ class Config(Group):
     runtime: Runtime
     specialist: Specialist
     _said: tuple[str, ...] = PrivateAttr(())  #: the overrides it was composed from; no part of what was asked
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_base(cls, data: Any) -> Any:
+        """The methods that train on the plain base say so of the base too: its adapters are for that one."""
+        try:
+            method, weights = data["train"]["method"], data["base"]["weights"]
+            whole = {"dtype": "float32"} if method == "full" else {}
+            plain = {**weights["quantisation"], "kind": "none", "double": False, "unpacked": False}
+        except (KeyError, TypeError):
+            return data  # what is missing is told by its own name
+        if method not in ("lora", "full"):
+            return data
+        return {**data, "base": {**data["base"], "weights": {**weights, **whole, "quantisation": plain}}}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self.dump() == other.dump()

@@ -6,15 +6,17 @@ loads an adapter onto any base without a word. torch and transformers are import
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory import config
+from factory import config, coverage
 from factory.chat import IGNORED, Tokens
 from factory.errors import ContractMismatch, Mistake, Unavailable
 from factory.store import Made, Source, digest, folder_digest
@@ -230,12 +232,78 @@ def quantisation_config(settings: config.Quantisation) -> Any:
     )
 
 
-def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any]) -> PeftModel:
+@dataclass
+class Loan:
+    """The one base that this process holds, and what it was loaded as; `forward` is its own, before anybody wraps it."""
+
+    key: tuple[Any, ...] = ()
+    model: Any = None
+    forward: Any = None
+    left: str = ""  #: what 4-bit loading did not shrink, for people
+
+
+LOAN = Loan()
+
+
+@contextmanager
+def base_on_loan(
+    weights: Source, settings: config.Weights, runtime: config.Runtime, training: bool = False
+) -> Iterator[PreTrainedModel]:
+    """The frozen base, loaded once per process for as long as the same one is asked for; afterwards it is bare again.
+
+    So twenty adapters train, and sit their exams, one after another on one base in memory. For `training` it is unpacked
+    where that is asked for.
+    """
+    unpacked = training and settings.quantisation.unpacked
+    key = (str(weights.path), weights.digest, settings.model_dump_json(), device(runtime), unpacked)
+    if LOAN.key != key:
+        LOAN.key, LOAN.model = (), None
+        gc.collect()
+        LOAN.model = load_base(weights, settings, runtime)
+        whole = coverage.weight_bytes(LOAN.model)
+        LOAN.left = coverage.told(coverage.unquantised(LOAN.model), whole, settings.quantisation.kind)
+        if unpacked:
+            unpack(LOAN.model)
+        if training:
+            stay_unpacked(LOAN.model)
+        LOAN.model.requires_grad_(False)
+        LOAN.key, LOAN.forward = key, vars(LOAN.model).get("forward")
+    try:
+        yield LOAN.model
+    except BaseException:
+        LOAN.key, LOAN.model = (), None  # whatever went wrong may have gone wrong with it
+        raise
+    else:
+        strip(LOAN.model)
+
+
+def strip(model: PreTrainedModel) -> None:
+    """Takes off a base what a training or an exam has put on it: adapters, a wrapped forward, checkpointing."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for parent in list(model.modules()):
+        for name, layer in list(parent.named_children()):
+            if isinstance(layer, BaseTunerLayer) and not isinstance(parent, BaseTunerLayer):
+                setattr(parent, name, layer.get_base_layer())
+    for name in ("peft_config", "forward"):
+        vars(model).pop(name, None)
+    if LOAN.forward is not None:
+        model.forward = LOAN.forward
+    if getattr(model, "_require_grads_hooks", None):
+        model.disable_input_require_grads()
+    if model.is_gradient_checkpointing:
+        model.gradient_checkpointing_disable()
+    model.requires_grad_(False)
+    model.eval()
+    gc.collect()
+
+
+def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any], trainable: bool = False) -> PeftModel:
     """The base with the adapter on it; ContractMismatch names the field that differs from `contract`."""
     from peft import PeftModel
 
     check_contract(adapter, contract)
-    return PeftModel.from_pretrained(model, adapter, is_trainable=False)
+    return PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
 
 
 def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
@@ -288,16 +356,6 @@ def adapter_shapes(adapter: Path) -> dict[str, list[int]]:
 
     with safe_open(adapter / "adapter_model.safetensors", framework="np") as file:
         return {name: list(file.get_slice(name).get_shape()) for name in sorted(file.keys())}
-
-
-@contextmanager
-def base_alone(model: PeftModel, alone: bool) -> Iterator[None]:
-    """Inside, the base answers without its adapter if `alone`."""
-    if alone:
-        with model.disable_adapter():
-            yield
-    else:
-        yield
 
 
 def sample(

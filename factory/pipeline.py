@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from factory.stages.compare import compare
 from factory.stages.evaluate import evaluate
 from factory.stages.filter import filter
 from factory.stages.generate import generate, share
+from factory.stages.pairs import pairs
 from factory.stages.tokenize import tokenize
 from factory.stages.train import train
 from factory.store import Events, Made, Source, Stage
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 STAGES = (
     Stage("examples", generate, version=2),
     Stage("kept", filter, version=5),
-    Stage("tokens", tokenize, version=1),
-    Stage("adapter", train, version=2),
+    Stage("tokens", tokenize, version=2),
+    Stage("start", train, version=3),
+    Stage("pairs", pairs, version=1),
+    Stage("adapter", train, version=3),
     Stage("report", evaluate, version=2),
-    Stage("random", train, version=2),
-    Stage("full", train, version=2),
+    Stage("random", train, version=3),
+    Stage("full", train, version=3),
     Stage("comparison", compare, version=1),
 )
 VERBS = {
@@ -44,6 +47,13 @@ VERBS = {
     "compare": "comparison",
 }
 """Verb to the product it ends with."""
+SOMETIMES: Mapping[str, Callable[[Config], bool]] = {
+    "start": lambda config: config.train.prefer is not None,
+    "pairs": lambda config: config.train.prefer is not None,
+    "random": lambda config: "random" in config.compare.arms,
+    "full": lambda config: "full" in config.compare.arms,
+}
+"""Products that not every configuration has, and whether this one does."""
 NOTHING: Mapping[str, Made] = {}
 
 
@@ -62,11 +72,11 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
     The base is not looked at before a stage needs it, so that data can be made without one. `coming` are the
     adapters of specialists that are made beside this one, which the comparison may count on.
     """
-    if config.train.method != "qlora":
+    if config.train.method == "full" and until == "comparison":
         raise Mistake(
-            f"train.method={config.train.method}",
-            "a specialist is an adapter",
-            "training every weight is an arm of the comparison: compare.arms.full",
+            "train.method=full",
+            "a registered version is an adapter",
+            "stop before: factory evaluate; beside an adapter it is an arm of the comparison: compare.arms.full",
         )
     task = specialist.find(config.specialist.name)
     task.typed(config.specialist.settings)
@@ -83,12 +93,14 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "train": config.train,
         "evaluate": config.evaluate,
         "compare": config.compare,
-        "random": None,
-        "full": None,
+        "prefer": config.train.prefer,
+        **dict.fromkeys(SOMETIMES),
+        "start": registered(config),
         "base": config.base.weights,
         "exam": exam(task),
         "lists": lists(task),
         "sets": sets(config),
+        "replay": replayed(config),
     }
     late = {
         "filter": partial(filters.equipped, config),
@@ -96,15 +108,17 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "weights": partial(models.weights_source, config.base),
     }
     for stage in STAGES:
-        if stage.makes in ("random", "full") and stage.makes not in config.compare.arms:
+        if not SOMETIMES.get(stage.makes, bool)(config):
             continue
         for name in set(stage.needs) & set(late) - set(given):
             given[name] = late[name]()
         if "other" in stage.needs:
             given["other"] = other_adapter(config, coming)
         its = given | arm(config, stage.makes)
-        made = store.plan(stage, its, {"specialist": task.version}, root)
-        yield Step(stage, {name: its[name] for name in stage.needs}, made)
+        # The adapter that a second training starts from is the one that the first alone would end with: the same product.
+        named = replace(stage, makes="adapter") if stage.makes == "start" else stage
+        made = replace(store.plan(named, its, {"specialist": task.version}, root), stage=stage.makes)
+        yield Step(named, {name: its[name] for name in stage.needs}, made)
         given[stage.makes] = made
         if stage.makes == until:
             return
@@ -126,18 +140,49 @@ def part(config: Config, number: int, of: int) -> int:
 
 
 def arm(config: Config, makes: str) -> dict[str, Any]:
-    """What a training for the comparison is given otherwise than the adapter's own."""
+    """What a training beside the adapter's own is given otherwise: the one it starts from, and those of the comparison."""
+    alone = {"train": config.train.model_copy(update={"prefer": None}), "pairs": None}
+    if makes == "start":
+        return alone
+    anew = {"train": alone["train"].model_copy(update={"start": None}), "start": None, "pairs": None}
     weights = config.base.weights
     if makes == "random":
-        return {"base": weights.model_copy(update={"random_seed": config.seed})}
+        return anew | {"base": weights.model_copy(update={"random_seed": config.seed})}
     if makes == "full":
         plain = weights.quantisation.model_copy(update={"kind": "none", "double": False, "unpacked": False})
         rate = config.compare.arms["full"].learning_rate
         return {
+            **anew,
             "base": weights.model_copy(update={"quantisation": plain, "dtype": "float32"}),
-            "train": config.train.model_copy(update={"method": "full", "learning_rate": rate}),
+            "train": anew["train"].model_copy(update={"method": "full", "learning_rate": rate}),
         }
     return {}
+
+
+def registered(config: Config) -> Source | None:
+    """The registered version that a training goes on from, by its files; None for a new adapter."""
+    if config.train.start is None:
+        return None
+    from factory.registry import fetch
+
+    folder, _ = fetch(config.registry, config.train.start, Path(config.runtime.runs) / "fetched")
+    return adapter_source(folder)
+
+
+def adapter_source(folder: Path) -> Source:
+    """An adapter's folder by the digest of its files."""
+    names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
+    return Source(folder, store.folder_digest(folder, names))
+
+
+def replayed(config: Config) -> Source | None:
+    """The conversations that are mixed in, by content."""
+    if config.train.replay is None:
+        return None
+    path = Path(config.train.replay.file).expanduser()
+    if not path.is_file():
+        raise Mistake(f"train.replay.file={path}", "no such file", "write it as a path from here")
+    return Source(path, store.sha256(path))
 
 
 def other_adapter(config: Config, coming: Mapping[str, Made]) -> Made | None:
@@ -165,8 +210,7 @@ def speaker(config: Config) -> Speaker | None:
 
         other = of_specialist(config, config.teacher.specialist)
         folder, _ = fetch(other.registry, other.registry.alias, Path(config.runtime.runs) / "fetched")
-        names = [path.name for path in sorted(folder.iterdir()) if path.is_file()]
-        adapter = Source(folder, store.folder_digest(folder, names))
+        adapter = adapter_source(folder)
     weights, tokenizer = models.weights_source(config.base), models.tokenizer_source(config.base)
     return Speaker(weights, tokenizer, config.base.weights, adapter)
 

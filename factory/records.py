@@ -35,7 +35,7 @@ class Example:
     family: str
     tags: dict[str, str] = field(default_factory=dict)
     provenance: dict[str, Any] = field(default_factory=dict)
-    split: Literal["", "train", "dev", "exam"] = ""
+    split: Literal["", "train", "dev", "exam", "replay"] = ""
 
     @property
     def prompt(self) -> str:

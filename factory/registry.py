@@ -423,6 +423,11 @@ def holder(ours: MlflowClient, model: str, alias: str) -> ModelVersion | None:
     return ours.get_model_version(model, str(number)) if number is not None else None
 
 
+def numbered(ours: MlflowClient, model: str, number: str) -> ModelVersion | None:
+    """The version of that number, or None."""
+    return next((version for version in versions(ours, model) if str(version.version) == number), None)
+
+
 def stored_verdict(version: ModelVersion) -> Verdict:
     """The verdict a version was registered with."""
     said = json.loads(version.tags[GATE])
@@ -430,7 +435,7 @@ def stored_verdict(version: ModelVersion) -> Verdict:
 
 
 def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, ModelVersion]:
-    """The adapter's files of the version that holds an alias, and the version; Mistake where none does."""
+    """The adapter's files of the version that holds an alias or has a number, and the version; Mistake where none does."""
     with client(settings) as ours:
         known = [model.name for model in ours.search_registered_models()]
         if settings.model not in known:
@@ -439,7 +444,12 @@ def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, Mo
                 "no such registered model",
                 closest(settings.model, known) if known else "run `factory run` first",
             )
-        version = holder(ours, settings.model, alias)
+        version = numbered(ours, settings.model, alias) if alias.isdigit() else holder(ours, settings.model, alias)
+        if version is None and alias.isdigit():
+            numbers = sorted(int(one.version) for one in versions(ours, settings.model))
+            raise Mistake(
+                f"{settings.model} version {alias}", "no such version", f"have: {', '.join(map(str, numbers))}"
+            )
         if version is None:
             have = sorted(ours.get_registered_model(settings.model).aliases)
             raise Mistake(

@@ -40,10 +40,29 @@ def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: Any = None) 
 
 
 def read_table(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """The plain rows of a Parquet file, with all columns or some."""
+    """The plain rows of a Parquet or Arrow file, with all columns or some."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(path, columns=columns).to_pylist()
+    if path.suffix != ".arrow":
+        return pq.read_table(path, columns=columns).to_pylist()
+    with pa.memory_map(str(path)) as file:
+        table = pa.ipc.open_stream(file).read_all()
+        return (table.select(columns) if columns else table).to_pylist()
+
+
+def write_arrow(path: Path, rows: Iterable[dict[str, Any]], schema: Any) -> None:
+    """Writes plain rows in Arrow's stream format, which a training maps into memory; `row` is added: a row's place."""
+    import pyarrow as pa
+
+    new, rows = path.with_name(path.name + ".new"), iter(rows)
+    schema, start = schema.insert(0, pa.field("row", pa.int32())), 0
+    with pa.OSFile(str(new), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
+        while some := list(islice(rows, GROUP)):
+            lines = [{"row": place, **row} for place, row in enumerate(some, start)]
+            stream.write_table(pa.Table.from_pylist(lines, schema=schema))
+            start += len(some)
+    os.replace(new, path)
 
 
 def write_examples(path: Path, examples: Iterable[Example], extra: Iterable[dict[str, Any]] | None = None) -> int:

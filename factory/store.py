@@ -160,7 +160,8 @@ def run(
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "host": os.uname().nodename,
         }
-        finish(stage, given, made, counts, {**seconds, "made_with": dict(made_with)})
+        facts = {**seconds, **own_facts(made.folder), "made_with": dict(made_with)}
+        finish(stage, given, made, counts, facts)
     return made
 
 
@@ -182,6 +183,17 @@ def finish(stage: Stage, given: Mapping[str, Any], made: Made, counts: dict[str,
     }
     write(made.folder / "manifest.json", json.dumps(manifest, indent=1))
     shutil.rmtree(made.folder / WORK)
+
+
+def write_facts(out: Path, facts: Mapping[str, Any]) -> None:
+    """What a stage knows of how it went, for the facts of its product: figures that do not repeat."""
+    write(out / WORK / "facts.json", json.dumps(dict(facts)))
+
+
+def own_facts(out: Path) -> dict[str, Any]:
+    """What the stage wrote of it."""
+    path = out / WORK / "facts.json"
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def clear(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
     python tests/drill.py                 all twenty, a few minutes on two cores
     python tests/drill.py --kills 3       inside a checkpoint, before a manifest, inside a registration
+    python tests/drill.py --method dpo    those that meet a training, while it trains another way; `all`: every other way
 
 The factory has no hook for this. A child process wraps one function from outside, so that a chosen call sends SIGKILL
 to the child itself, half way through a file where that is the point. Then the same command runs undisturbed in the same
@@ -30,8 +31,20 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-STAGES = ("examples", "kept", "tokens", "adapter", "report", "comparison")
+STAGES = ("examples", "kept", "tokens", "pairs", "adapter", "report", "comparison")
 """Products in the order they are made."""
+METHODS = {
+    "qlora": (),
+    "lora": ("train=lora",),
+    "full": ("train=full",),
+    "dpo": ("train=dpo", *(f"train.prefer.{one}" for one in ("rows=40", "samples=2", "steps=24", "max_new_tokens=8"))),
+    "continued": ("train=continued", "train.start=1"),
+    "curriculum": ("train=curriculum",),
+    "replay": ("train=replay",),
+    "packed": ("train.packing=true", "train.head=chunked"),
+    "chosen": ("train.choose.by=score", "train.choose.rows=4", "train.choose.max_new_tokens=8"),
+}
+"""Ways of training, and how they are asked for; `continued` and `replay` are told where the files are."""
 REFUSED = 4
 """What a smoke run ends with: registered, gate refused."""
 
@@ -210,10 +223,13 @@ class Outcome:
     seconds: tuple[float, float]
 
 
-def words(runs: Path) -> list[str]:
-    """The command that is killed and run again; its log lines and its checkpoints do not fall on the same steps."""
+def words(runs: Path, more: Sequence[str] = ()) -> list[str]:
+    """The command that is killed and run again; its log lines and its checkpoints do not fall on the same steps.
+
+    With `more`, another way of training, it ends with the adapter.
+    """
     return [
-        "run",
+        "train" if more else "run",
         "base=tiny",
         "profile=smoke",
         "train.log_every=4",
@@ -222,6 +238,7 @@ def words(runs: Path) -> list[str]:
         "runtime.jobs=1",  # the wires are in this process
         *(f"~compare.arms.{arm}" for arm in ("other", "random", "full")),
         f"runtime.runs={runs}",
+        *more,
     ]
 
 
@@ -232,19 +249,19 @@ def run(command: list[str]) -> tuple[int, str, float]:
     return done.returncode, done.stdout + done.stderr, time.monotonic() - started
 
 
-def factory(runs: Path) -> tuple[int, str, float]:
+def factory(runs: Path, more: Sequence[str] = ()) -> tuple[int, str, float]:
     """The command, undisturbed."""
-    return run([sys.executable, "-m", "factory", *words(runs)])
+    return run([sys.executable, "-m", "factory", *words(runs, more)])
 
 
-def strike(kill: Kill, whole: Path, runs: Path) -> Outcome:
+def strike(kill: Kill, whole: Path, runs: Path, more: Sequence[str]) -> Outcome:
     """Copies what comes before the kill's stage, kills a run there, and runs again to the end."""
     before = STAGES[: STAGES.index(kill.stage)] if kill.stage in STAGES else STAGES
     for product in products(whole):
-        if product.name.rpartition("-")[0] in before:
+        if product.name.rpartition("-")[0] in before or is_start(product, whole):
             shutil.copytree(product, runs / product.relative_to(whole))
-    code, _, first = run([sys.executable, __file__, "--armed", json.dumps(kill.trip), *words(runs)])
-    ended, said, second = factory(runs)
+    code, _, first = run([sys.executable, __file__, "--armed", json.dumps(kill.trip), *words(runs, more)])
+    ended, said, second = factory(runs, more)
     return Outcome(kill, runs, code, ended, said, (first, second))
 
 
@@ -253,21 +270,32 @@ def products(runs: Path) -> list[Path]:
     return sorted(folder for folder in (runs / "sql").iterdir() if folder.is_dir())
 
 
-def wrong(outcome: Outcome, whole: Path) -> list[str]:
+def is_start(product: Path, whole: Path) -> bool:
+    """Whether a product is the adapter that a second training goes on from."""
+    paired = any(other.name.startswith("pairs-") for other in products(whole))
+    return paired and product.name.startswith("adapter-") and not asked(product)["pairs"]
+
+
+def asked(product: Path) -> dict[str, Any]:
+    """What a product was asked with."""
+    return json.loads((product / "manifest.json").read_text())["asked"]
+
+
+def wrong(outcome: Outcome, whole: Path, more: Sequence[str]) -> list[str]:
     """Everything that is not as it should be after the second run."""
     kill, found = outcome.kill, []
     if outcome.killed != -signal.SIGKILL:
         found.append(f"the first run was not killed: it ended with {outcome.killed}")
-    if outcome.ended != kill.ends:
-        found.append(f"the second run ended with {outcome.ended}, not {kill.ends}: {outcome.said[-800:]}")
+    ends = 0 if more else kill.ends
+    if outcome.ended != ends:
+        found.append(f"the second run ended with {outcome.ended}, not {ends}: {outcome.said[-800:]}")
     if (
         kill.resumes is not None
         and (f"resuming at checkpoint-{kill.resumes}" if kill.resumes else "  starting") not in outcome.said
     ):
         found.append(f"training did not go on at step {kill.resumes}: {outcome.said}")
-    return (
-        found + differing_products(outcome.runs, whole) + differing_registry(outcome.runs, whole, forged=kill.ends == 0)
-    )
+    found += differing_products(outcome.runs, whole)
+    return found if more else found + differing_registry(outcome.runs, whole, forged=kill.ends == 0)
 
 
 def differing_products(runs: Path, whole: Path) -> list[str]:
@@ -360,20 +388,22 @@ def chosen(number: int) -> list[Kill]:
     return [kill for turn in zip_longest(*kinds.values()) for kill in turn if kill][:number]
 
 
-def drill(kills: Sequence[Kill], place: Path, jobs: int, whole: Path | None = None) -> int:
+def drill(kills: Sequence[Kill], place: Path, jobs: int, whole: Path | None = None, more: Sequence[str] = ()) -> int:
     """All kills against one undisturbed run; prints a line each and a table; returns how many went wrong."""
     if whole is None:
         whole = place / "whole"
-        code, said, seconds = factory(whole)
+        code, said, seconds = factory(whole, more)
         print(f"undisturbed run: exit {code}, {seconds:.0f} s", flush=True)
-        if code != REFUSED:
+        if code != (0 if more else REFUSED):
             print(said)
             return len(kills)
     bad: dict[str, list[int]] = {}
     with ThreadPoolExecutor(jobs) as pool:
-        outcomes = pool.map(lambda pair: strike(pair[1], whole, place / f"kill-{pair[0]:02d}"), enumerate(kills, 1))
+        outcomes = pool.map(
+            lambda pair: strike(pair[1], whole, place / f"kill-{pair[0]:02d}", more), enumerate(kills, 1)
+        )
         for number, outcome in enumerate(outcomes, 1):
-            kill, problems = outcome.kill, wrong(outcome, whole)
+            kill, problems = outcome.kill, wrong(outcome, whole, more)
             bad.setdefault(kill.kind, []).append(len(problems))
             goes_on = "" if kill.resumes is None else f", training goes on at {kill.resumes}"
             killed, done = outcome.seconds
@@ -397,14 +427,36 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=len(KILLS), help="how many, every kind in turn")
     parser.add_argument("--jobs", type=int, default=2, help="kills at a time, one core each")
     parser.add_argument("--whole", type=Path, help="runs folder of an undisturbed run of the same command")
+    parser.add_argument("--method", default="qlora", choices=["all", *METHODS], help="how it trains")
     parser.add_argument("--keep", type=Path, help="an empty folder to work in, kept; default: a temporary one")
     parser.add_argument("--armed", metavar="TRIP", help=argparse.SUPPRESS)
     asked, rest = parser.parse_known_args()
     if asked.armed:
         return armed(json.loads(asked.armed), rest)
     with tempfile.TemporaryDirectory() as folder:
-        place = asked.keep or Path(folder)
-        return 1 if drill(chosen(asked.kills), place, asked.jobs, asked.whole) else 0
+        place = (asked.keep or Path(folder)).absolute()
+        if asked.method == "qlora":
+            return 1 if drill(chosen(asked.kills), place, asked.jobs, asked.whole) else 0
+        names = [name for name in METHODS if name != "qlora"] if asked.method == "all" else [asked.method]
+        return 1 if sum(of_method(name, chosen(asked.kills), place / name, asked.jobs) for name in names) else 0
+
+
+def of_method(name: str, kills: Sequence[Kill], place: Path, jobs: int) -> int:
+    """The kills that meet a training, while it trains this way; returns how many went wrong."""
+    print(f"\n{name}", flush=True)
+    place.mkdir(parents=True)
+    more = list(METHODS[name])
+    if name == "replay":
+        turns = [{"role": "user", "content": "Say hello."}, {"role": "assistant", "content": "hello"}]
+        (place / "others.jsonl").write_text(json.dumps({"messages": turns}) + "\n")
+        more.append(f"train.replay.file={place / 'others.jsonl'}")
+    if name == "continued":
+        factory(place / "first")
+        more += [
+            f"registry.tracking_uri=sqlite:///{place}/first/mlflow.db",
+            f"registry.artifact_location={place}/first/mlartifacts",
+        ]
+    return drill([kill for kill in kills if kill.stage == "adapter"], place, jobs, None, more)
 
 
 if __name__ == "__main__":

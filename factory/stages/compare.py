@@ -82,7 +82,7 @@ def compare(
     training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]
     hall = Hall(find(specialist.name), rows, training, words, evaluate, events)
     seats: dict[str, Callable[[Any], Arm]] = {
-        "examples": lambda arm: with_examples(hall, models.load_base(weights, base, runtime), arm),
+        "examples": lambda arm: with_examples(hall, arm, weights, base, runtime),
         "nearest": lambda arm: nearest_row(hall, arm),
         "other": lambda arm: other_adapter(hall, arm, other, weights, tokenizer, base, runtime),
         "random": lambda arm: on_random(hall, random, weights, tokenizer, base, runtime, seed),
@@ -115,22 +115,25 @@ def reported(report: Made, rows: Sequence[Example]) -> dict[str, list[Answered]]
     }
 
 
-def with_examples(hall: Hall, model: Any, arm: config.Examples) -> Arm:
+def with_examples(
+    hall: Hall, arm: config.Examples, weights: Source, base: config.Weights, runtime: config.Runtime
+) -> Arm:
     """The base with the nearest training rows before the question, as many as fit beside the longest answer."""
-    room = model.config.max_position_embeddings - hall.settings.max_new_tokens
     prompts = [row.prompt for row in hall.rows]
     near = nearest(prompts, [row.prompt for row in hall.training], arm.ngram, LOOKED_AT * arm.rows)
-    shown = [
-        fitting(hall.words, row, [hall.training[i] for i in places], arm.rows, room)
-        for row, places in zip(hall.rows, near, strict=True)
-    ]
-    counts = [len(turns) // 2 for turns in shown]
-    about = (
-        f"the base with up to {arm.rows} of the nearest training rows in the prompt: "
-        f"{sum(counts) / len(counts):.1f} fitted, none for {counts.count(0)} of {len(counts)} rows"
-    )
-    asked = [prompt_ids(hall.words, [*turns, *row.messages]) for turns, row in zip(shown, hall.rows, strict=True)]
-    return Arm(about, hall.sit(model, "examples", asked))
+    with models.base_on_loan(weights, base, runtime) as model:
+        room = model.config.max_position_embeddings - hall.settings.max_new_tokens
+        shown = [
+            fitting(hall.words, row, [hall.training[i] for i in places], arm.rows, room)
+            for row, places in zip(hall.rows, near, strict=True)
+        ]
+        asked = [prompt_ids(hall.words, [*turns, *row.messages]) for turns, row in zip(shown, hall.rows, strict=True)]
+        counts = [len(turns) // 2 for turns in shown]
+        about = (
+            f"the base with up to {arm.rows} of the nearest training rows in the prompt: "
+            f"{sum(counts) / len(counts):.1f} fitted, none for {counts.count(0)} of {len(counts)} rows"
+        )
+        return Arm(about, hall.sit(model, "examples", asked))
 
 
 def fitting(words: Any, row: Example, near: Sequence[Example], most: int, room: int) -> list[Message]:
@@ -175,8 +178,9 @@ def other_adapter(
     if other is None:
         return Arm(f"the adapter of {arm.specialist}: not made yet with this configuration", None)
     contract = models.base_contract(weights, tokenizer, base)
-    model = models.attach(models.load_base(weights, base, runtime), other.folder / "adapter", contract)
-    return Arm(f"the adapter of {arm.specialist}", hall.sit(model, "other", hall.prompts()))
+    with models.base_on_loan(weights, base, runtime) as bare:
+        model = models.attach(bare, other.folder / "adapter", contract)
+        return Arm(f"the adapter of {arm.specialist}", hall.sit(model, "other", hall.prompts()))
 
 
 def on_random(
@@ -193,8 +197,9 @@ def on_random(
         return Arm("the same training on random weights: not asked for", None)
     drawn = base.model_copy(update={"random_seed": seed})
     contract = models.base_contract(weights, tokenizer, drawn)
-    model = models.attach(models.load_base(weights, drawn, runtime), random.folder / "adapter", contract)
-    return Arm("the same training on random weights of the same shape", hall.sit(model, "random", hall.prompts()))
+    with models.base_on_loan(weights, drawn, runtime) as bare:
+        model = models.attach(bare, random.folder / "adapter", contract)
+        return Arm("the same training on random weights of the same shape", hall.sit(model, "random", hall.prompts()))
 
 
 def every_weight(hall: Hall, full: Made | None, base: config.Weights, runtime: config.Runtime) -> Arm:

@@ -39,13 +39,22 @@ def evaluate(
     task, rows = find(specialist.name), chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
     words = models.load_tokenizer(tokenizer)
     contract = models.base_contract(weights, tokenizer, base)
-    model = models.attach(models.load_base(weights, base, runtime), adapter.folder / "adapter", contract)
     prompts = [prompt_ids(words, row.messages) for row in rows]
-    answered = {}
-    for name in ("base", "adapter"):
-        with models.base_alone(model, name == "base"):
-            progress = partial(counted, events, name, len(rows))
-            answered[name] = sit(model, words, task, rows, prompts, evaluate, progress)
+
+    def answered_by(name: str, model: Any) -> list[Answered]:
+        return sit(model, words, task, rows, prompts, evaluate, partial(counted, events, name, len(rows)))
+
+    with models.base_on_loan(weights, base, runtime) as bare:
+        answered, before = {"base": answered_by("base", bare)}, next_logits(bare, prompts[:8])
+        if (adapter.folder / "adapter").exists():
+            model = models.attach(bare, adapter.folder / "adapter", contract)
+        else:
+            model = models.load_full(adapter, base, runtime)
+        answered["adapter"] = answered_by("adapter", model)
+        moved = max(
+            (after - before).abs().max().item()
+            for after, before in zip(next_logits(model, prompts[:8]), before, strict=True)
+        )
     report = summary(rows, answered["base"], answered["adapter"], evaluate, seed)
     training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]
     texts = {name: [one.text for one in sat] for name, sat in answered.items()}
@@ -54,7 +63,7 @@ def evaluate(
         "notice": task.notice,
         "survey": survey(task, rows, training, **texts, gold=[row.answer for row in rows]),
     }
-    report["alive"] = alive(model, prompts[:8])
+    report["alive"] = round(moved, 4)  # the largest change of a next-token logit on a few prompts: 0 does nothing
     (out / "report.json").write_text(json.dumps(report, indent=1))
     write_table(
         out / "answers.parquet",
@@ -120,18 +129,12 @@ def reasons(answered: Sequence[Answered]) -> dict[str, int]:
     return {kind: kinds.count(kind) for kind in sorted(set(kinds), key=lambda kind: (-kinds.count(kind), kind))}
 
 
-def alive(model: Any, prompts: list[list[int]]) -> float:
-    """The largest change of a next-token logit that the adapter makes on a few prompts: 0 means it does nothing."""
+def next_logits(model: Any, prompts: list[list[int]]) -> list[Any]:
+    """The logits of the first token of the answer to each prompt."""
     import torch
 
-    changes = []
     with torch.inference_mode():
-        for prompt in prompts:
-            ids = torch.tensor([prompt], device=model.device)
-            on = model(input_ids=ids).logits[0, -1]
-            with models.base_alone(model, True):
-                changes.append((on - model(input_ids=ids).logits[0, -1]).abs().max().item())
-    return round(max(changes), 4)
+        return [model(input_ids=torch.tensor([ids], device=model.device)).logits[0, -1] for ids in prompts]
 
 
 def side_by_side(row: Example, base: Answered, adapter: Answered) -> dict[str, Any]:

@@ -9,18 +9,21 @@ from factory import config, models
 from factory.chat import Tokens, encode, span_mistake
 from factory.errors import DataMistake
 from factory.records import Example
-from factory.rows import TOLD, read_examples, write_table
-from factory.store import Events, Made, Source
+from factory.rows import TOLD, read_examples, read_jsonl, write_arrow, write_table
+from factory.store import Events, Made, Source, digest
 
 
-def tokenize(kept: Made, tokenizer: Source, tokenize: config.Tokenize, *, out: Path, events: Events) -> dict[str, Any]:
-    """Writes `tokens.parquet` (id, split, input_ids, labels) and `overlong.parquet` (id, tokens).
+def tokenize(
+    kept: Made, tokenizer: Source, tokenize: config.Tokenize, replay: Source | None, *, out: Path, events: Events
+) -> dict[str, Any]:
+    """Writes `tokens.arrow` (row, id, split, input_ids, labels), to be mapped into memory, and `overlong.parquet` (id, tokens).
 
+    The conversations of `replay` are rows of a split of that name.
     DataMistake where a row trains anything but its answer and stop token, or is longer than `max_length` and
     `overlong=refuse`. Nothing is ever cut.
     """
     words = models.load_tokenizer(tokenizer)
-    rows = read_examples(kept.file("kept.parquet"), TOLD)
+    rows = [*read_examples(kept.file("kept.parquet"), TOLD), *(conversations(Path(replay.path)) if replay else ())]
     fitting, overlong = [], []
     for number, row in enumerate(rows):
         tokens = verified(words, row)
@@ -36,9 +39,22 @@ def tokenize(kept: Made, tokenizer: Source, tokenize: config.Tokenize, *, out: P
         )
     if not any(row.split == "train" for row, _ in fitting):
         raise DataMistake("tokenize", f"no row to train on is left of {len(rows)}", "raise tokenize.max_length")
-    write(out / "tokens.parquet", fitting)
+    write(out / "tokens.arrow", fitting)
     write_overlong(out / "overlong.parquet", overlong)
     return counts(rows, fitting, overlong)
+
+
+def conversations(path: Path) -> list[Example]:
+    """Conversations of a JSON lines file, whose last turn is the answer; DataMistake names a line that is none."""
+    found = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        turns = row.get("messages") or []
+        if len(turns) < 2 or turns[-1].get("role") != "assistant" or not turns[-1].get("content"):
+            hint = "a line is {messages: [..., {role: assistant, content: ...}]}, as `factory export` writes it"
+            raise DataMistake(f"{path}, line {number}", "no conversation that ends with an answer", hint)
+        id = digest([path.name, number, turns])[:16]
+        found.append(Example(id, tuple(turns[:-1]), turns[-1]["content"], None, "replay", split="replay"))
+    return found
 
 
 def verified(words: Any, row: Example) -> Tokens:
@@ -50,16 +66,15 @@ def verified(words: Any, row: Example) -> Tokens:
 
 
 def write(path: Path, rows: list[tuple[Example, Tokens]]) -> None:
-    """The token arrays as Parquet."""
+    """The token arrays, to be mapped into memory."""
     import pyarrow as pa
 
     ids = pa.list_(pa.int32())
     schema = pa.schema([("id", pa.string()), ("split", pa.string()), ("input_ids", ids), ("labels", ids)])
-    write_table(
-        path,
-        [{"id": row.id, "split": row.split, "input_ids": tokens.ids, "labels": tokens.labels} for row, tokens in rows],
-        schema,
+    lines = (
+        {"id": row.id, "split": row.split, "input_ids": tokens.ids, "labels": tokens.labels} for row, tokens in rows
     )
+    write_arrow(path, lines, schema)
 
 
 def write_overlong(path: Path, rows: list[tuple[Example, Tokens]]) -> None:

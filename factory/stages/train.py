@@ -1,6 +1,7 @@
-"""Stage four: token arrays to an adapter, by TRL's SFTTrainer on the frozen, quantised base (QLoRA, Dettmers et al. 2023).
+"""Stage four: token arrays to an adapter, by TRL's trainers on the frozen base (QLoRA, Dettmers et al. 2023).
 
-The same stage trains every weight (`method=full`), which the comparison sets beside the adapter.
+The same stage trains on the plain base (`method=lora`), every weight (`method=full`), goes on from an adapter (`start`),
+and learns from pairs of a right and a wrong answer (`pairs`, DPO).
 
 Killed anywhere, it resumes to the same bytes: the Trainer writes checkpoints in place and takes the highest number, so
 here a checkpoint counts only with a marker that is written last, and the one before it is kept until then.
@@ -8,25 +9,33 @@ here a checkpoint counts only with a marker that is written last, and the one be
 
 from __future__ import annotations
 
+import gc
 import json
-import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from factory import config, models
-from factory.rows import read_table, write_jsonl
-from factory.store import Events, Made, Source
+from factory import config, coverage, fits, models
+from factory.errors import DataMistake, Mistake
+from factory.rows import write_jsonl, write_table
+from factory.stages.losses import visits
+from factory.stages.trainer import ROWS, dataset, largest, learn, new_trainer
+from factory.store import Events, Made, Source, digest, write, write_facts
 
-MARKER = "complete"
-"""The file that makes a checkpoint count."""
-CURVE = ("step", "loss", "eval_loss", "learning_rate", "grad_norm")
+CURVE = ("step", "loss", "tokens", "eval_loss", "eval_score", "learning_rate", "grad_norm")
 
 
 def train(
     tokens: Made,
+    kept: Made,
     tokenizer: Source,
     weights: Source,
     base: config.Weights,
+    specialist: config.Specialist,
+    start: Made | Source | None,
+    pairs: Made | None,
     train: config.Train,
     seed: int,
     *,
@@ -34,102 +43,116 @@ def train(
     runtime: config.Runtime,
     events: Events,
 ) -> dict[str, Any]:
-    """Writes `adapter/` (plain PEFT format and its contract) and `curve.jsonl` (step, loss, learning rate).
+    """Writes `adapter/` (plain PEFT format and its contract), `curve.jsonl`, `rows.parquet` and `coverage.json`.
 
-    With `method=full` there is `model/` in place of the adapter: every weight, in the format of transformers.
-    DataMistake where the loss stops being a number, naming the step.
+    The curve has, by step, the loss per token since the last point, the tokens it is over, learning rate and norm of the
+    gradient; `rows.parquet` the loss of every row at every visit. With `method=full` there is `model/` in place of the
+    adapter: every weight, in the format of transformers.
+    DataMistake where the loss stops being a number or explodes, naming the step and the rows.
     """
-    trainer = new_trainer(tokens, tokenizer, weights, base, train, seed, out / "work" / "checkpoints", runtime, events)
-    resumed = last_checkpoint(out / "work" / "checkpoints", train.steps)
-    events(f"resuming at {resumed.name}" if resumed else "starting")
-    trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
-    curve = [
-        {name: point[name] for name in CURVE if name in point}
-        for point in trainer.state.log_history
-        if "loss" in point or "eval_loss" in point
-    ]
-    write_jsonl(out / "curve.jsonl", curve)
-    if train.method == "full":
-        trainer.model.save_pretrained(out / "model", safe_serialization=True)
-    else:
-        made_from = {"tokens": tokens.key, "base": base.path, "revision": dict(weights.facts).get("revision")}
-        contract = models.base_contract(weights, tokenizer, base) | {"made_from": made_from}
-        save_adapter(trainer.model, out / "adapter", base.path, contract, models.load_tokenizer(tokenizer).eos_token)
-    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    last = {
-        name: next(point[name] for point in reversed(curve) if name in point)
-        for name in ("loss", "eval_loss")
-        if any(name in point for point in curve)
-    }
-    return {
-        "steps": trainer.state.global_step,
-        "trained_parameters": trained,
-        **last,
-        "adapter_bytes": sum(file.stat().st_size for file in out.glob("*/*.safetensors")),
-    }
-
-
-def new_trainer(
-    tokens: Made,
-    tokenizer: Source,
-    weights: Source,
-    base: config.Weights,
-    train: config.Train,
-    seed: int,
-    checkpoints: Path,
-    runtime: config.Runtime,
-    events: Events,
-) -> Any:
-    """The SFTTrainer on the prepared base, its adapter (or all of it) in float32.
-
-    TRL turns a quantised model's adapter to bfloat16, in which updates below 1/256 of a weight vanish; it is turned back
-    before the optimizer is made.
-    """
-    import torch
-    from peft import prepare_model_for_kbit_training
-    from transformers import PrinterCallback, set_seed
-
-    from factory.stages.watch import Trainer, Watch
-
-    where = models.device(runtime)
-    model = models.load_base(weights, base, runtime)
-    if base.quantisation.unpacked:
-        models.unpack(model)
-    models.stay_unpacked(model)
-    if base.quantisation.kind != "none":
-        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=train.gradient_checkpointing)
-    set_seed(seed)
-    dev = dataset(tokens, "dev")
-    trainer = Trainer(
-        model=model,
-        args=arguments(train, seed, checkpoints, where, evaluated=dev is not None),
-        peft_config=None if train.method == "full" else lora(train.lora),
-        processing_class=models.load_tokenizer(tokenizer),
-        train_dataset=dataset(tokens, "train"),
-        eval_dataset=dev,
-        callbacks=[Watch(events, MARKER)],
+    train = train if pairs is None else preferring(train)
+    words = models.load_tokenizer(tokenizer)
+    contract = models.base_contract(weights, tokenizer, base)
+    same(
+        out / "work" / "started.json", contract | {"tokens": tokens.key, "train": digest(train.model_dump(mode="json"))}
     )
-    trainer.remove_callback(PrinterCallback)
-    for parameter in trainer.model.parameters():
-        if parameter.requires_grad:
-            parameter.data = parameter.data.to(torch.float32)
-    return trainer
+    rows = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("train", "replay"))
+    dev = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("dev",))
+    with bare(weights, base, runtime, train) as (model, left):
+        events(left)
+        before = fits.memory()
+        policy = started(model, start, contract, train, seed, events)
+        trainer = new_trainer(policy, words, rows, dev, kept, specialist, train, seed, out, runtime, events)
+        outset = coverage.outset(policy)
+        with fits.peak() as peak:
+            seconds = learn(trainer, out / "work" / "checkpoints", train, events)
+        fit = fits.Fit(
+            before, peak.bytes - before if peak.bytes else None, foretold(model, policy, rows, train), seconds
+        )
+        write_facts(out, {"fit": asdict(fit)})
+        curve = [
+            {name: point[name] for name in CURVE if name in point}
+            for point in trainer.state.log_history
+            if {"loss", "eval_loss", "eval_score"} & point.keys()
+        ]
+        write_jsonl(out / "curve.jsonl", curve)
+        seen = [visit._asdict() | {"id": trainer.losses.ids[visit.row]} for visit in visits(out / "work" / ROWS)]
+        write_table(out / "rows.parquet", seen)
+        found = {
+            "steps": trainer.state.global_step,
+            "trained_parameters": sum(p.numel() for p in policy.parameters() if p.requires_grad),
+            **last(curve),
+            **({"chosen": trainer.state.best_global_step, "tries": tries(curve)} if train.choose.by != "last" else {}),
+        }
+        found |= written(policy, outset, out, train, base, weights, words, contract, tokens)
+        del trainer, policy
+    gc.collect()
+    return found
 
 
-def dataset(tokens: Made, split: str) -> Any:
-    """The token arrays of a split, or None where it has none."""
-    from datasets import Dataset
-
-    rows = [
-        {"input_ids": row["input_ids"], "labels": row["labels"]}
-        for row in read_table(tokens.file("tokens.parquet"))
-        if row["split"] == split
-    ]
-    return Dataset.from_list(rows) if rows else None
+def preferring(train: config.Train) -> config.Train:
+    """The settings of the second training, by preference: a loss over pairs, and nothing of the first one's mix of rows."""
+    own = {"learning_rate": train.prefer.learning_rate, "steps": train.prefer.steps}
+    return train.model_copy(update={**own, "curriculum": None, "replay": None, "packing": False, "start": None})
 
 
-def lora(settings: config.Lora) -> Any:
-    """The adapter's shape as PEFT takes it."""
+def same(path: Path, asked: dict[str, Any]) -> None:
+    """Notes what a training begins with; DataMistake names what is another where it is gone on with."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write(path, json.dumps(asked))
+    begun = json.loads(path.read_text())
+    for name, value in asked.items():
+        if begun.get(name) != value:
+            what = f"its checkpoints were made with another {name}"
+            raise DataMistake(str(path.parent), what, "delete the folder to begin anew")
+    return None
+
+
+@contextmanager
+def bare(
+    weights: Source, base: config.Weights, runtime: config.Runtime, train: config.Train
+) -> Iterator[tuple[Any, str]]:
+    """The base to train on, and what is not in 4 bit: on loan, or one of its own where every weight of it will change."""
+    if train.method == "full":
+        yield models.load_base(weights, base, runtime), "every weight in float32"
+    else:
+        with models.base_on_loan(weights, base, runtime, training=True) as model:
+            yield model, models.LOAN.left
+
+
+def started(
+    model: Any, start: Made | Source | None, contract: dict[str, Any], train: config.Train, seed: int, events: Events
+) -> Any:
+    """The base with the adapter to be trained on it, new or the one to go on from; or with every weight trained."""
+    from peft import get_peft_model
+    from transformers import set_seed
+
+    set_seed(seed)
+    if train.method == "full":
+        return model.requires_grad_(True)
+    if start is None:
+        coverage.fitting(model, train.lora)
+        return get_peft_model(model, lora(model, train.lora))
+    folder = start.folder / "adapter" if isinstance(start, Made) else Path(start.path)
+    policy = models.attach(model, folder, contract, trainable=True)
+    had, asked = policy.peft_config["default"], lora(model, train.lora)
+    for key, name in {"rank": "r", "alpha": "lora_alpha", "rslora": "use_rslora", "dora": "use_dora"}.items():
+        if getattr(had, name) != getattr(asked, name):
+            what = f"the adapter it goes on from has {getattr(had, name)}"
+            raise Mistake(f"train.lora.{key}={getattr(asked, name)}", what, "say the same, or begin a new adapter")
+    events(f"going on from {folder}")
+    return policy
+
+
+def foretold(model: Any, policy: Any, rows: Any, train: config.Train) -> int:
+    """Bytes that this training was foretold to take above its base, as `factory plan` does it before the base is loaded."""
+    trained = sum(p.numel() for p in policy.parameters() if p.requires_grad)
+    return fits.foretold(fits.Shape.of(model.config.to_dict()), trained, train, largest(rows, train))
+
+
+def lora(model: Any, settings: config.Lora) -> Any:
+    """The adapter's shape as PEFT takes it; routers are left alone unless asked."""
     from peft import LoraConfig
 
     targets = settings.targets if settings.targets == "all-linear" else list(settings.targets)
@@ -138,73 +161,61 @@ def lora(settings: config.Lora) -> Any:
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets,
+        exclude_modules=None if settings.gate else coverage.routers(model) or None,
+        target_parameters=list(settings.experts) or None,
         use_rslora=settings.rslora,
+        use_dora=settings.dora,
         bias=settings.bias,
         task_type="CAUSAL_LM",
     )
 
 
-def arguments(train: config.Train, seed: int, checkpoints: Path, where: str, evaluated: bool) -> Any:
-    """The conf group as TRL's arguments; nothing is cut, NaN is not hidden, nothing is reported elsewhere."""
-    from trl import SFTConfig
-
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=train.steps,
-        per_device_train_batch_size=train.batch_size,
-        per_device_eval_batch_size=train.batch_size,
-        gradient_accumulation_steps=train.gradient_accumulation,
-        learning_rate=train.learning_rate,
-        lr_scheduler_type=train.schedule.kind,
-        warmup_steps=train.schedule.warmup,
-        lr_scheduler_kwargs={"min_lr_rate": train.schedule.floor} if train.schedule.floor else {},
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        optim=train.optimizer,
-        bf16=train.precision == "bfloat16",
-        gradient_checkpointing=train.gradient_checkpointing,
-        train_sampling_strategy="group_by_length" if train.group_by_length else "random",
-        max_length=None,
-        packing=False,
-        seed=seed,
-        data_seed=seed,
-        use_cpu=where == "cpu",
-        dataloader_pin_memory=where != "cpu",
-        logging_steps=train.log_every,
-        logging_nan_inf_filter=False,
-        disable_tqdm=True,
-        report_to="none",
-        save_steps=train.checkpoint_every,
-        save_total_limit=2,
-        eval_strategy="steps" if evaluated else "no",
-        eval_steps=train.checkpoint_every,
-    )
+def last(curve: list[dict[str, Any]]) -> dict[str, float]:
+    """The last figures of the curve."""
+    names = [name for name in ("loss", "eval_loss", "eval_score") if any(name in point for point in curve)]
+    return {name: next(point[name] for point in reversed(curve) if name in point) for name in names}
 
 
-def last_checkpoint(folder: Path, steps: int) -> Path | None:
-    """The newest complete checkpoint; half-written ones are removed.
-
-    So is one of the last step: from there the Trainer would make a step more.
-    """
-    found = sorted(folder.glob("checkpoint-*"), key=step_of)
-    for path in found:
-        if not (path / MARKER).exists() or step_of(path) >= steps:
-            shutil.rmtree(path)
-    return next((path for path in reversed(found) if path.exists()), None)
+def tries(curve: list[dict[str, Any]]) -> int:
+    """How many checkpoints there were to choose from: what a later test corrects for."""
+    return sum("eval_loss" in point for point in curve)
 
 
-def step_of(checkpoint: Path) -> int:
-    """The step at which a checkpoint was written."""
-    return int(checkpoint.name.rpartition("-")[2])
+def written(
+    policy: Any,
+    outset: Mapping[str, Any],
+    out: Path,
+    train: config.Train,
+    base: config.Weights,
+    weights: Source,
+    words: Any,
+    contract: dict[str, Any],
+    tokens: Made,
+) -> dict[str, Any]:
+    """Writes what was trained, and what it covers; its size."""
+    if train.method == "full":
+        policy.save_pretrained(out / "model", safe_serialization=True)
+        return {"adapter_bytes": size(out / "model")}
+    covered = coverage.coverage(policy, outset)
+    write(out / "coverage.json", json.dumps(asdict(covered), indent=1))
+    made_from = {"tokens": tokens.key, "base": base.path, "revision": dict(weights.facts).get("revision")}
+    save_adapter(policy, out / "adapter", base.path, contract | {"made_from": made_from}, words.eos_token)
+    return {"coverage": covered.line(), "adapter_bytes": size(out / "adapter")}
+
+
+def size(folder: Path) -> int:
+    """Bytes of the weights in a folder."""
+    return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
 def save_adapter(model: Any, folder: Path, base: str, contract: dict[str, Any], stop: str) -> None:
-    """Saves the adapter in PEFT format, its config in a fixed order, and its contract."""
-    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+    """Saves the adapter in PEFT format, its config in a fixed order, and its contract with what servers ask of it."""
+    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False, selected_adapters=["default"])
     (folder / "README.md").unlink(missing_ok=True)
     settings = json.loads((folder / "adapter_config.json").read_text())
-    # PEFT writes this from a set, and the base by the path it was loaded from: both differ from run to run.
-    settings["target_modules"] = sorted(settings["target_modules"])
+    # PEFT writes these from sets, and the base by the path it was loaded from: they differ from run to run.
+    for name in ("target_modules", "exclude_modules", "target_parameters"):
+        settings[name] = sorted(settings[name]) if isinstance(settings[name], list) else settings[name]
     settings["base_model_name_or_path"] = base
     (folder / "adapter_config.json").write_text(json.dumps(settings, indent=2, sort_keys=True))
     about = {
@@ -212,5 +223,6 @@ def save_adapter(model: Any, folder: Path, base: str, contract: dict[str, Any], 
         "target_modules": settings["target_modules"],
         "rank": settings["r"],
         "shapes": models.adapter_shapes(folder),
+        "serving": coverage.serving(settings),
     }
     (folder / models.CONTRACT).write_text(json.dumps(contract | about, indent=1))

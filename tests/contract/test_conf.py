@@ -14,17 +14,21 @@ from pydantic import BaseModel
 from typing_extensions import get_type_hints
 
 from factory import groups as classes
+from factory import training
 from factory.config import Config, FilterTable, Group, conf_dir, groups, load
 
 FILES = sorted(conf_dir().rglob("*.yaml"))
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
-MODELS = [kind for kind in vars(classes).values() if inspect.isclass(kind) and issubclass(kind, Group)]
+MODELS = [
+    kind for kind in (vars(classes) | vars(training)).values() if inspect.isclass(kind) and issubclass(kind, Group)
+]
 GIVEN = {
     "base=folder": ["base.weights.path=/some/model"],
     "source=file": ["source.train=rows.jsonl"],
     "source=hub": ["source.dataset=some/set", "source.revision=abc", "source.train=train"],
     "source=documents": ["source.train=manual"],
     "source=grid": ["source.train=grid.yaml", "source.ask='{topic}'"],
+    "train=replay": ["train.replay.file=others.jsonl"],
     "quality=judge": (judge := ["filter.judge.url=http://localhost:1/v1", "filter.judge.model=some"]),
     "quality=both": judge,
     "teacher=endpoint": ["teacher.url=http://localhost:1/v1", "teacher.model=some"],
@@ -108,7 +112,8 @@ def test_no_field_has_a_default(model: type[BaseModel]) -> None:
 
 def test_every_field_is_documented() -> None:
     """A `#:` comment on its line; fields that hold a whole class are documented there."""
-    lines = inspect.getsource(classes).splitlines()
+    lines = [line for module in (classes, training) for line in inspect.getsource(module).splitlines()]
+    lines = [line for line in lines if line != "from __future__ import annotations"]
     tree = ast.parse("\n".join(lines))
     kinds = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "FilterTable"]
     fields = [node for kind in kinds for node in kind.body if isinstance(node, ast.AnnAssign)]

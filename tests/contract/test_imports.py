@@ -11,7 +11,21 @@ import pytest
 import factory
 
 LAYERS = (
-    {"store", "records", "rows", "config", "groups", "errors", "log", "made_with", "rouge", "text", "queries"},
+    {
+        "store",
+        "records",
+        "rows",
+        "config",
+        "group",
+        "groups",
+        "training",
+        "errors",
+        "log",
+        "made_with",
+        "rouge",
+        "text",
+        "queries",
+    },
     {
         "specialist",
         "filters",
@@ -22,6 +36,8 @@ LAYERS = (
         "registry",
         "sandbox",
         "chat",
+        "coverage",
+        "fits",
         "stats",
         "nearest",
         "pages",

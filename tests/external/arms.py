@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from factory import models, pipeline, registry
@@ -31,7 +32,7 @@ def answers(asked: Config, adapter: Path, prompts: Sequence[str], most: int) -> 
     order, size, found = sorted(range(len(ids)), key=lambda i: len(ids[i])), asked.evaluate.batch_size, {}
     for arm in ARMS:
         texts: dict[int, str] = {}
-        with models.base_alone(model, arm == "base"):
+        with model.disable_adapter() if arm == "base" else nullcontext():
             for start in range(0, len(order), size):
                 batch = order[start : start + size]
                 said = models.answer(model, words, [ids[i] for i in batch], most)

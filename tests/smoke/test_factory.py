@@ -13,7 +13,7 @@ import pytest
 from factory import config, pipeline, registry
 from factory.cli import main
 
-STAGES = [stage.makes for stage in pipeline.STAGES]
+STAGES = [stage.makes for stage in pipeline.STAGES if stage.makes not in ("start", "pairs")]
 SMOKE = ("base=tiny", "profile=smoke")
 
 
@@ -123,7 +123,7 @@ def test_another_seed_gives_other_bytes(full, factory, payload, tmp_path: Path) 
     assert factory("train", *words).code == 0
     for stage, name in (
         ("examples", "examples.parquet"),
-        ("tokens", "tokens.parquet"),
+        ("tokens", "tokens.arrow"),
         ("adapter", "adapter/adapter_model.safetensors"),
     ):
         assert payload(tmp_path, stage)[name] != full.payload(stage)[name]

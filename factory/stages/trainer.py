@@ -1,0 +1,217 @@
+"""TRL's trainers as a training of ours needs them: which rows in which order, what is asked of them, where they go on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from factory import config, models
+from factory.chat import IGNORED, prompt_ids
+from factory.errors import Mistake
+from factory.fits import Batch
+from factory.rows import FIELDS, read_examples, read_table
+from factory.specialist import find
+from factory.stages.losses import Losses
+from factory.stages.order import Row, order
+from factory.stages.sitting import chosen, counted, sit
+from factory.store import Events, Made
+
+MARKER = "complete"
+"""The file that makes a checkpoint count."""
+ROWS = "rows.jsonl"
+"""The losses by row, beside the checkpoints."""
+
+
+def new_trainer(
+    policy: Any,
+    words: Any,
+    rows: Any,
+    dev: Any,
+    kept: Made,
+    specialist: config.Specialist,
+    train: config.Train,
+    seed: int,
+    out: Path,
+    runtime: config.Runtime,
+    events: Events,
+) -> Any:
+    """TRL's trainer with what is ours, its adapter (or all of it) in float32.
+
+    TRL turns a quantised model's adapter to bfloat16, in which updates below 1/256 of a weight vanish, and which would
+    round an adapter that is gone on from; its values are given back before the optimizer is made.
+    """
+    import torch
+    from transformers import PrinterCallback
+
+    from factory.stages import watch
+
+    names = dict(zip(rows["row"], rows["id"], strict=True))
+    losses = Losses(out / "work" / ROWS, names, train.loss_rise)
+    score = scorer(kept, words, specialist, train.choose, seed, events) if train.choose.by == "score" else None
+    if train.choose.by != "last" and not dev:
+        raise Mistake(
+            f"train.choose.by={train.choose.by}", "there are no development rows", "raise filter.split.dev_share"
+        )
+    trained = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+    values = {name: p.detach().to(torch.float32, copy=True) for name, p in trained.items()}
+    kind = watch.PreferenceTrainer if train.prefer and "prompt_ids" in rows.column_names else watch.Trainer
+    trainer = kind(
+        model=policy,
+        args=arguments(train, seed, out / "work" / "checkpoints", models.device(runtime), kind, evaluated=bool(dev)),
+        processing_class=words,
+        data_collator=kind.batches(words.pad_token_id, train),
+        train_dataset=rows,
+        eval_dataset=dev,
+        callbacks=[watch.Watch(events, MARKER, losses)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    for name, parameter in trained.items():
+        parameter.data = values[name]
+    levels = levels_of(kept, train.curriculum)
+    shapes = [
+        Row(length, split == "replay", levels.get(id, ""))
+        for length, split, id in zip(lengths(rows), rows["split"], rows["id"], strict=True)
+    ]
+    trainer.order = order(shapes, train, seed, train.steps)
+    trainer.losses, trainer.score, trainer.head = losses, score, train.head
+    return trainer
+
+
+def dataset(path: Path, splits: tuple[str, ...]) -> Any:
+    """The rows of some splits, mapped into memory; `row` is their place in the file. None where there are none."""
+    from datasets import Dataset
+
+    rows = Dataset.from_file(str(path))
+    places = [place for place, split in enumerate(rows["split"]) if split in splits]
+    return rows.select(places) if places else None
+
+
+def lengths(rows: Any) -> list[int]:
+    """Tokens of every row; of a pair, of the longer one."""
+    if "prompt_ids" not in rows.column_names:
+        return [len(ids) for ids in rows["input_ids"]]
+    ends = zip(rows["prompt_ids"], rows["chosen_ids"], rows["rejected_ids"], strict=True)
+    return [len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in ends]
+
+
+def largest(rows: Any, train: config.Train) -> Batch:
+    """The batch of the longest rows: what a training's memory hangs on."""
+    if "prompt_ids" in rows.column_names:
+        prompts = [len(ids) for ids in rows["prompt_ids"]]
+        return Batch(2 * train.batch_size, max(lengths(rows)), max(lengths(rows)) - min(prompts))
+    sizes = sorted(((len(labels), trained_from(labels)) for labels in rows["labels"]), reverse=True)[: train.batch_size]
+    return Batch(len(sizes), sizes[0][0], sizes[0][0] - min(first for _, first in sizes) + 1)
+
+
+def trained_from(labels: list[int]) -> int:
+    """The first trained position of a row."""
+    return next(place for place, label in enumerate(labels) if label != IGNORED)
+
+
+def levels_of(kept: Made, curriculum: config.Curriculum | None) -> dict[str, str]:
+    """Row id -> its level; nothing where there is no curriculum."""
+    if curriculum is None:
+        return {}
+    rows = read_table(kept.file("kept.parquet"), ["id", "tags"])
+    return {row["id"]: json.loads(row["tags"]).get(curriculum.tag, "") for row in rows}
+
+
+def scorer(
+    kept: Made, words: Any, specialist: config.Specialist, choose: config.Choose, seed: int, events: Events
+) -> Callable[[Any], float]:
+    """The mean score of a model's answers to development rows."""
+    task = find(specialist.name)
+    rows = chosen(
+        [row for row in read_examples(kept.file("kept.parquet"), FIELDS) if row.split == "dev"], choose.rows, seed
+    )
+    prompts = [prompt_ids(words, row.messages) for row in rows]
+
+    def score(model: Any) -> float:
+        progress = partial(counted, events, "development rows", len(rows))
+        return sum(one.score.value for one in sit(model, words, task, rows, prompts, choose, progress)) / len(rows)
+
+    return score
+
+
+def learn(trainer: Any, checkpoints: Path, train: config.Train, events: Events) -> float:
+    """Trains from the last good checkpoint, or from the start; seconds per step of this session."""
+    from factory.stages.watch import Watch, told_to_stop
+
+    resumed = last_checkpoint(checkpoints, train.steps)
+    events(f"resuming at {resumed.name}" if resumed else "starting")
+    (watch,) = [one for one in trainer.callback_handler.callbacks if isinstance(one, Watch)]
+    begun = time.perf_counter()
+    with told_to_stop(watch):
+        trainer.train(resume_from_checkpoint=str(resumed) if resumed else None)
+    return (time.perf_counter() - begun) / max(1, train.steps - (step_of(resumed) if resumed else 0))
+
+
+def arguments(train: config.Train, seed: int, checkpoints: Path, where: str, kind: Any, evaluated: bool) -> Any:
+    """The conf group as TRL's arguments; nothing is cut, NaN is not hidden, nothing is reported elsewhere."""
+    own = (
+        {"packing": False, "router_aux_loss_coef": train.router_balance}
+        if kind.args_of == "SFTConfig"
+        else {"loss_type": [train.prefer.loss], "beta": train.prefer.beta, "router_aux_loss_coef": train.router_balance}
+    )
+    by = train.choose.by
+    best = {
+        "load_best_model_at_end": True,
+        "metric_for_best_model": f"eval_{by}",
+        "greater_is_better": by == "score",
+    }
+    import trl
+
+    return getattr(trl, kind.args_of)(
+        output_dir=str(checkpoints),
+        max_steps=train.steps,
+        per_device_train_batch_size=train.batch_size,
+        per_device_eval_batch_size=train.batch_size,
+        gradient_accumulation_steps=train.gradient_accumulation,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=train.schedule.kind,
+        warmup_steps=train.schedule.warmup,
+        lr_scheduler_kwargs={"min_lr_rate": train.schedule.floor} if train.schedule.floor else {},
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        optim=train.optimizer,
+        bf16=train.precision == "bfloat16",
+        gradient_checkpointing=train.gradient_checkpointing,
+        torch_compile=train.compile,
+        max_length=None,
+        seed=seed,
+        data_seed=seed,
+        use_cpu=where == "cpu",
+        dataloader_pin_memory=where != "cpu",
+        logging_steps=train.log_every,
+        logging_nan_inf_filter=False,
+        disable_tqdm=True,
+        report_to="none",
+        save_steps=train.checkpoint_every,
+        save_total_limit=2 if by == "last" else 3,
+        eval_strategy="steps" if evaluated else "no",
+        eval_steps=train.checkpoint_every,
+        **own,
+        **(best if by != "last" else {}),
+    )
+
+
+def last_checkpoint(folder: Path, steps: int) -> Path | None:
+    """The newest complete checkpoint; half-written ones are removed.
+
+    So is one of the last step: from there the Trainer would make a step more.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=step_of)
+    for path in found:
+        if not (path / MARKER).exists() or step_of(path) >= steps:
+            shutil.rmtree(path)
+    return next((path for path in reversed(found) if path.exists()), None)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step at which a checkpoint was written."""
+    return int(checkpoint.name.rpartition("-")[2])
