@@ -165,7 +165,7 @@ def registered(config: Config) -> Source | None:
         return None
     from factory.registry import fetch
 
-    folder, _ = fetch(config.registry, config.train.start, Path(config.runtime.runs) / "fetched")
+    folder, _ = fetch(config.registry, str(config.train.start), Path(config.runtime.runs) / "fetched")
     return adapter_source(folder)
 
 

@@ -86,10 +86,8 @@ class Choose(Group):
 class Train(Group):
     """How an adapter is trained."""
 
-    method: Literal[
-        "qlora", "lora", "full"
-    ]  #: on the base as it is quantised, on the plain base, or every weight of it
-    start: Text | None  #: alias or number of a registered version to go on from; null: a new adapter
+    method: Literal["qlora", "lora", "full"]  #: the base as quantised, the plain base, or every weight of it
+    start: Text | PositiveInt | None  #: alias or number of a registered version to go on from; null: a new adapter
     prefer: Prefer | None  #: a second training by preference; null: none
     curriculum: Curriculum | None  #: null: all rows from the start
     replay: Replay | None  #: null: nothing but the rows
