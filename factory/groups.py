@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -27,6 +29,8 @@ Text = Annotated[str, Field(min_length=1)]
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]  # part of folder and registry names
 Fraction = Annotated[float, Field(ge=0, le=1)]
 OpenFraction = Annotated[float, Field(gt=0, lt=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(lambda text: str(date.fromisoformat(text)))]
 
 
 class Group(BaseModel):
@@ -36,10 +40,14 @@ class Group(BaseModel):
 
 
 class TokenizerFiles(Group):
-    """Where the tokenizer and its chat template come from."""
+    """Where the tokenizer and its chat template come from, and what they are told."""
 
     path: Text  #: a local folder or a hub id
     revision: Text | None  #: commit or tag; null: resolved and recorded at the first load
+    variables: dict[Name, bool | int | float | Text]  #: given to the chat template: name -> value
+    date: Day | None  #: what a chat template that writes the date of today takes for today, YYYY-MM-DD
+    stop: Text | None  #: the token that ends an answer; null: the tokenizer's own eos
+    without_bos: bool  #: a chat has no BOS though plain text begins with it: the base was trained so
 
 
 class Quantisation(Group):
