@@ -33,7 +33,8 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   compare      other ways to the same answers, on the same rows -> comparison
   register     adapter and report -> an MLflow version; the alias when the gate passes
 
-  plan         what would be made and what is found; makes nothing
+  plan         what would be made and what is found; makes nothing. --probe: one real step and the longest answers,
+               what they take, whether they fit, how long the training would be
   show [GROUP] the composed, typed configuration
   preview      rendered rows with the trained span marked
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
@@ -102,7 +103,7 @@ def dispatch(argv: list[str]) -> int:
         return 0
     overrides = [word for word in words if OVERRIDE.fullmatch(word)]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show", "new", "diff", "export", "part"):
+    if rest and verb not in ("ask", "show", "new", "diff", "export", "part", "plan"):
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
 
@@ -182,15 +183,36 @@ def several(overrides: list[str]) -> dict[str, config.Config]:
 
 
 def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """What would be made and what is found, of one specialist or several."""
+    """What would be made and what is found, of one specialist or several; with `--probe` a look at the real thing."""
     from factory import pipeline
     from factory.forecast import forecast, judging, teaching
 
+    if rest not in ([], ["--probe"]):
+        raise Mistake(rest[0], "not an override", "write key=value, or --probe")
     for asked in several(overrides).values():
-        Display(asked).plan(forecast(asked, list(pipeline.steps(asked))))
+        until = "report" if asked.train.method == "full" else "comparison"
+        steps = list(pipeline.steps(asked, until))
+        Display(asked).plan(forecast(asked, steps))
         for line in filter(None, (teaching(asked), judging(asked))):
             plain(f"{line}\n")
+        if rest:
+            probed(asked, steps)
     return 0
+
+
+def probed(asked: config.Config, steps: list[Any]) -> None:
+    """Probes the training, and says what it takes; Mistake where it does not fit."""
+    from factory.probe import probe
+
+    made = {step.made.stage: step.made for step in steps}
+    if not made["tokens"].complete:
+        raise Mistake(
+            "plan --probe", "there are no tokens of this configuration yet", "make them first: factory tokenize"
+        )
+    (step,) = [step for step in steps if step.made.stage == ("start" if "start" in made else "adapter")]
+    with Display(asked):
+        found = probe(asked, step)
+    Display(asked).probe(found, step.given["train"])
 
 
 def show(verb: str, overrides: list[str], rest: list[str]) -> int:

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from factory.config import Config
+from factory.fits import mib
 from factory.log import log_to
 from factory.store import Made
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from factory.forecast import Forecast
     from factory.pipeline import Step
     from factory.preview import Previewed
+    from factory.probe import Probe
 
 WIDE = 160
 """Columns where there is no terminal to ask: a log or a pipe."""
@@ -111,6 +113,19 @@ class Display:
         )
         for line in told(made):
             console.print(f"           {line}")
+
+    def probe(self, found: Probe, train: Any) -> None:
+        """What a look at the real thing said."""
+        table = columns("probe", "memory", "time")
+        table.add_row("base", mib(found.base), "-")
+        off = f"foretold {mib(found.foretold)}, {found.foretold / found.training - 1:+.0%}"
+        seconds = found.seconds(train)
+        table.add_row(
+            "training", f"+ {mib(found.training)} ({off})", f"{found.step:.2f} s a step, {seconds:,.0f} s in all"
+        )
+        table.add_row("longest answers", f"+ {mib(found.answering)}", "-")
+        table.add_row("room", mib(found.room), "fits" if found.fits else "does not fit")
+        console.print(table)
 
     def ends(self, specialist: str, made: Made) -> None:
         """Its bar goes."""

@@ -5,22 +5,26 @@ All figures are bytes above the loaded base: what a training adds to what servin
 
 from __future__ import annotations
 
+import ctypes
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from factory.config import Train
+from factory.chat import IGNORED
+from factory.config import Lora, Runtime, Train
+from factory.errors import Mistake
 
+MEGA = 2**20
 FLOAT = 4
 """Bytes; adapters, their gradients and the optimizer's two moments are held in float32."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """One training: memory of the process before it, its peak above that as it was (None: unknown here) and as foretold."""
+    """One training: memory held before it, its peak above that as it was (None: unknown here) and as foretold."""
 
     before: int
     peak: int | None
@@ -114,7 +118,14 @@ class Batch:
     trained: int
 
 
-def foretold(shape: Shape, adapter: int, train: Train, batch: Batch) -> int:
+def largest(labels: Sequence[Sequence[int]], rows: int) -> Batch:
+    """The batch of the longest rows, from the labels of all of them."""
+    firsts = ((len(row), next(place for place, label in enumerate(row) if label != IGNORED)) for row in labels)
+    longest = sorted(firsts, reverse=True)[:rows]
+    return Batch(len(longest), longest[0][0], longest[0][0] - min(first for _, first in longest) + 1)
+
+
+def foretold(shape: Shape, adapter: int, train: Train, batch: Batch, where: str) -> int:
     """Bytes above the loaded base at the start of the backward pass of the largest batch, where they are most.
 
     What autograd keeps of a block of Llama's kind with an adapter on every layer, in numbers per token (counted with
@@ -123,21 +134,133 @@ def foretold(shape: Shape, adapter: int, train: Train, batch: Batch) -> int:
     """
     size = 2 if train.precision == "bfloat16" else FLOAT
     tokens = batch.rows * batch.longest
-    seen = tokens if train.packing else batch.longest
     heads = (2 * shape.heads + 2 * shape.groups) * shape.head
-    block = 4 * shape.hidden + heads + 4 * shape.inner + 7 * train.lora.rank + seen
+    block = 4 * shape.hidden + heads + 4 * shape.inner + 7 * train.lora.rank
     kept = block + shape.hidden * (shape.layers - 1) if train.gradient_checkpointing else block * shape.layers
-    positions = tokens if train.packing else batch.rows * batch.trained
-    head = HEAD * FLOAT * shape.vocabulary * (positions if train.head == "sliced" else min(positions, CHUNK))
+    mask = (tokens if train.packing else batch.longest) * (1 if train.gradient_checkpointing else shape.layers)
+    head = FLOAT * logits(shape, train, batch)
     states = adapter * FLOAT * (STATES_8BIT if "8bit" in train.optimizer else STATES)
-    return int(size * tokens * kept + head + states) + FIRST_STEP
+    return int((size * tokens * kept + head + states) * FRAGMENTS[where] + size * tokens * mask) + FIRST_STEP
 
 
-HEAD = 3
-"""Copies of the logits: their softmax, and the gradients of both."""
-CHUNK = 1024
-"""Positions whose logits TRL's head holds at once."""
+def logits(shape: Shape, train: Train, batch: Batch) -> int:
+    """Numbers that the head holds at once."""
+    positions = batch.rows * (batch.longest if train.packing and train.head == "sliced" else batch.trained)
+    if train.head == "sliced":
+        return SLICED * positions * shape.vocabulary
+    return CHUNKED * min(positions, TILE[0]) * min(shape.vocabulary, TILE[1])
+
+
+SLICED, CHUNKED = 3, 5
+"""Copies of the logits: their softmax and the gradients of both; what TRL's head holds of a tile without Triton."""
+TILE = (4096, 8192)
+"""Positions and words of a tile of TRL's head."""
 STATES, STATES_8BIT = 4.0, 2.5
 """Weight, gradient and the two moments of an adapter's number, in floats."""
 FIRST_STEP = 60 * 2**20
 """Bytes that libraries and buffers take with the first step."""
+FRAGMENTS = {"cpu": 1.75, "released": 1.05, "cuda": 1.1}
+"""Held for what is in use: glibc keeps freed blocks below 32 MiB (measured), unless `runtime.release` gives them back;
+torch's allocator on a GPU (assumed)."""
+
+
+def place(device: str, runtime: Runtime) -> str:
+    """Whose habits the memory follows."""
+    return "cuda" if device == "cuda" else "released" if runtime.release else "cpu"
+
+
+def adapter_parameters(shape: Shape, settings: Lora) -> int:
+    """Numbers of an adapter on the layers of a block of Llama's kind, experts aside."""
+    query, group = shape.heads * shape.head, shape.groups * shape.head
+    ends = {
+        "q_proj": shape.hidden + query,
+        "k_proj": shape.hidden + group,
+        "v_proj": shape.hidden + group,
+        "o_proj": query + shape.hidden,
+        "gate_proj": shape.hidden + shape.inner,
+        "up_proj": shape.hidden + shape.inner,
+        "down_proj": shape.inner + shape.hidden,
+    }
+    names = ends if settings.targets == "all-linear" else settings.targets
+    return settings.rank * shape.layers * sum(ends.get(name, 2 * shape.hidden) for name in names)
+
+
+def release(runtime: Runtime) -> None:
+    """Gives memory back to the system as soon as it is free, where that is asked for: less of it, and slower.
+
+    glibc otherwise raises the size from which it does so to 32 MiB, as large blocks are freed. For the rest of the process.
+    """
+    if runtime.release is not None:
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, runtime.release * MEGA)
+
+
+M_MMAP_THRESHOLD = -3
+"""glibc's number of the setting."""
+
+
+def room(runtime: Runtime, device: str) -> int:
+    """Bytes this process may hold in all: as configured, or what it holds and what is free, also in its control group."""
+    if runtime.memory is not None:
+        return runtime.memory * MEGA
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0]) + int(torch.cuda.memory_reserved())
+    free = {line.split(":")[0]: line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines()}
+    there = int(free["MemAvailable"]) * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
+        there = min(there, int(limit.read_text()) - int(used.read_text()))
+    return memory() + there
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A change of the settings, said as overrides, and what the training would take with it."""
+
+    words: str
+    bytes: int
+
+
+def ladder(shape: Shape, train: Train, batch: Batch, where: str) -> list[Rung]:
+    """What to change for less memory, the least loss first, each rung with those below it."""
+    rungs, words = [], {}
+
+    def rung(**changes: Any) -> None:
+        nonlocal train, batch
+        for name, value in changes.items():
+            words[name] = value
+        train = train.model_copy(update={name: value for name, value in changes.items() if name in Train.model_fields})
+        said = " ".join(f"train.{name}={str(value).lower()}" for name, value in words.items())
+        rungs.append(Rung(said, foretold(shape, adapter_parameters(shape, train.lora), train, batch, where)))
+
+    while train.batch_size > 1 and train.batch_size % 2 == 0 and batch.rows > 1:
+        batch = replace(batch, rows=batch.rows // 2)
+        rung(batch_size=train.batch_size // 2, gradient_accumulation=train.gradient_accumulation * 2)
+    if train.head == "sliced":
+        rung(head="chunked")
+    if not train.gradient_checkpointing:
+        rung(gradient_checkpointing=True)
+    lora = train.lora.model_copy(update={"rank": max(1, train.lora.rank // 2)})
+    shorter = replace(batch, longest=batch.longest // 2, trained=min(batch.trained, batch.longest // 2))
+    least = foretold(shape, adapter_parameters(shape, lora), train, shorter, where)
+    rungs.append(Rung(f"{rungs[-1].words} train.lora.rank={lora.rank} tokenize.max_length={shorter.longest}", least))
+    return rungs
+
+
+def refuse_what_does_not_fit(
+    shape: Shape, adapter: int, train: Train, batch: Batch, runtime: Runtime, device: str
+) -> int:
+    """The bytes foretold; Mistake where they are more than there is room for, with the first change that would do."""
+    where, held, whole = place(device, runtime), memory(), room(runtime, device)
+    wanted = foretold(shape, adapter, train, batch, where)
+    if held + wanted > whole:
+        found = next((one for one in ladder(shape, train, batch, where) if held + one.bytes <= whole), None)
+        hint = f"{found.words} would take {mib(found.bytes)}" if found else "take a smaller base or a larger machine"
+        raise Mistake("train", f"does not fit: {mib(wanted)} above the base foretold, {mib(whole - held)} there", hint)
+    return wanted
+
+
+def mib(size: float) -> str:
+    """Bytes for people."""
+    return f"{size / MEGA:,.0f} MiB"

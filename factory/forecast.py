@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from factory.config import Config, Judge, Teacher
+from factory import fits
+from factory.config import Config, Judge, Teacher, Train, resolve_path
 from factory.pipeline import Step
 from factory.records import Example
+from factory.rows import read_table
 from factory.store import Made
 
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
@@ -45,7 +47,7 @@ def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
             step.made.complete,
             f"{rows:,}" if (rows := rows_of(asked, step.made.stage)) else "-",
             tokens_of(asked, step, steps),
-            memory_of(asked, step.made.stage),
+            memory_of(asked, step, steps),
             time_of(asked, step),
         )
         for step in steps
@@ -78,13 +80,42 @@ def tokens_of(asked: Config, step: Step, steps: list[Step]) -> str:
     return f"{tokens.manifest['counts']['median'] * rows_of(asked, 'adapter'):,}"
 
 
-def memory_of(asked: Config, stage: str) -> str:
-    """What the base's weights take; activations come on top (`plan --probe` is to come)."""
+def memory_of(asked: Config, step: Step, steps: list[Step]) -> str:
+    """What the base's weights take, and what a training is foretold to take above them."""
+    stage = step.made.stage
     if stage not in (*TRAININGS, "report", "comparison") or not asked.base.parameters:
         return "-"
     weights = asked.base.weights
     each = NF4_BYTES if weights.quantisation.kind == "nf4" and stage != "full" else BYTES[weights.dtype]
-    return f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
+    said = f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
+    shape = shape_of(asked) if stage in TRAININGS else None
+    return said if shape is None else f"{said} + {fits.mib(above(asked, step, steps, shape))}"
+
+
+def above(asked: Config, step: Step, steps: list[Step], shape: fits.Shape) -> int:
+    """Bytes above the base that a training is foretold to take."""
+    train = step.given["train"]
+    adapter = asked.base.parameters if train.method == "full" else fits.adapter_parameters(shape, train.lora)
+    tokens = next(one.made for one in steps if one.made.stage == "tokens")
+    where = fits.place("cpu" if asked.runtime.device != "cuda" else "cuda", asked.runtime)
+    return fits.foretold(shape, adapter or 0, train, batch_of(asked, tokens, train), where)
+
+
+def shape_of(asked: Config) -> fits.Shape | None:
+    """The base's shape from its `config.json`, where that is on this machine."""
+    folder = resolve_path(asked.base.weights.path)
+    if folder is None or not (folder / "config.json").exists():
+        return None
+    found = json.loads((folder / "config.json").read_text())
+    return fits.Shape.of(found.get("text_config", found))
+
+
+def batch_of(asked: Config, tokens: Made, train: Train) -> fits.Batch:
+    """The largest batch: of the rows that are there, else of rows as long as they may be."""
+    if not tokens.complete:
+        return fits.Batch(train.batch_size, asked.tokenize.max_length, asked.tokenize.max_length)
+    rows = read_table(tokens.file("tokens.arrow"), ["split", "labels"])
+    return fits.largest([row["labels"] for row in rows if row["split"] != "dev"], train.batch_size)
 
 
 def time_of(asked: Config, step: Step) -> str:

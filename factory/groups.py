@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -25,12 +27,19 @@ from typing_extensions import TypedDict
 from factory.group import Fraction, Group, OpenFraction, Slug, Text
 from factory.training import Train
 
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(lambda text: str(date.fromisoformat(text)))]
+
 
 class TokenizerFiles(Group):
-    """Where the tokenizer and its chat template come from."""
+    """Where the tokenizer and its chat template come from, and what they are told."""
 
     path: Text  #: a local folder or a hub id
     revision: Text | None  #: commit or tag; null: resolved and recorded at the first load
+    variables: dict[Name, bool | int | float | Text]  #: given to the chat template: name -> value
+    date: Day | None  #: what a chat template that writes the date of today takes for today, YYYY-MM-DD
+    stop: Text | None  #: the token that ends an answer; null: the tokenizer's own eos
+    without_bos: bool  #: a chat has no BOS though plain text begins with it: the base was trained so
 
 
 class Quantisation(Group):
@@ -462,6 +471,8 @@ class Runtime(Group):
     jobs: PositiveInt  #: products made at once, each by a process of its own; 1: one after another in this one
     threads: PositiveInt  #: of torch, per process
     device: Literal["auto", "cpu", "cuda"]  #: auto: cuda where there is one
+    memory: PositiveInt | None  #: MiB that a training may hold in all; null: what is free
+    release: PositiveInt | None  #: MiB from which a freed block goes back to the system at once; null: glibc decides
     offline: bool  #: never ask the hub
     calls: Calls  #: how a teacher's server is called
 

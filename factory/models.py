@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from factory import config, coverage
+from factory import chat, config, coverage
 from factory.chat import IGNORED, Tokens
 from factory.errors import ContractMismatch, Mistake, Unavailable
 from factory.store import Made, Source, digest, folder_digest
@@ -40,8 +40,15 @@ CONTRACT = "contract.json"
 
 
 def tokenizer_source(base: config.Base) -> Source:
-    """The tokenizer and its template, by content; a hub id by its resolved commit."""
-    return source("base.tokenizer.path", base.tokenizer.path, base.tokenizer.revision, TOKENIZER_FILES)
+    """The tokenizer and its template, by content; a hub id by its resolved commit.
+
+    What they are told beyond their files (variables, date, stop) changes the ids, so it is part of the digest where set.
+    """
+    files = source("base.tokenizer.path", base.tokenizer.path, base.tokenizer.revision, TOKENIZER_FILES)
+    asked = base.tokenizer.model_dump(mode="json", exclude={"path", "revision", "without_bos"})
+    told = json.dumps({name: value for name, value in asked.items() if value}, sort_keys=True)
+    facts = (*files.facts, ("chat", told), ("without_bos", json.dumps(base.tokenizer.without_bos)))
+    return Source(files.path, files.digest if told == "{}" else digest([files.digest, told]), facts)
 
 
 def weights_source(base: config.Base) -> Source:
@@ -113,17 +120,22 @@ def device(runtime: config.Runtime) -> str:
 
 
 def load_tokenizer(tokenizer: Source) -> PreTrainedTokenizerBase:
-    """The tokenizer; Mistake where it has no chat template or no stop token."""
+    """The tokenizer as configured: the one door, so that training, evaluation and use have the same ids.
+
+    Mistake where it has no chat template or no stop token, or knows nothing of what it is told; DataMistake where its
+    chats begin with two BOS tokens, or none where plain text has one.
+    """
     from transformers import AutoTokenizer
 
-    words = AutoTokenizer.from_pretrained(
-        tokenizer.path, revision=dict(tokenizer.facts).get("revision"), trust_remote_code=False
-    )
+    facts = dict(tokenizer.facts)
+    words = AutoTokenizer.from_pretrained(tokenizer.path, revision=facts.get("revision"), trust_remote_code=False)
     if not words.chat_template or words.eos_token_id is None:
         lacking = "chat template" if not words.chat_template else "stop token (eos)"
         raise Mistake(
             f"base.tokenizer.path={tokenizer.path}", f"the tokenizer has no {lacking}", "use an instruct base"
         )
+    chat.configure(words, json.loads(facts.get("chat", "{}")))
+    chat.refuse_a_wrong_start(words, json.loads(facts.get("without_bos", "false")))
     if words.pad_token_id is None:
         words.pad_token = words.eos_token
     words.padding_side = "left"
@@ -307,11 +319,16 @@ def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any], t
 
 
 def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
-    """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe."""
+    """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe.
+
+    Where the tokenizer is told something beyond its files, that stands there too, for whoever serves the adapter.
+    """
+    told = json.loads(dict(tokenizer.facts).get("chat", "{}"))
     return {
         "base_weights": weights.digest if settings.random_seed is None else f"random {settings.random_seed}",
         "tokenizer": tokenizer.digest,
         "quantisation": settings.quantisation.model_dump(mode="json", exclude={"unpacked"}),
+        **({"chat": told} if told else {}),
     }
 
 

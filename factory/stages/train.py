@@ -58,17 +58,24 @@ def train(
     )
     rows = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("train", "replay"))
     dev = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("dev",))
+    fits.release(runtime)
     with bare(weights, base, runtime, train) as (model, left):
         events(left)
-        before = fits.memory()
+        before, where = fits.memory(), models.device(runtime)
         policy = started(model, start, contract, train, seed, events)
+        foretold = fits.refuse_what_does_not_fit(
+            fits.Shape.of(model.config.get_text_config().to_dict()),
+            trainable(policy),
+            train,
+            largest(rows, train),
+            runtime,
+            where,
+        )
         trainer = new_trainer(policy, words, rows, dev, kept, specialist, train, seed, out, runtime, events)
         outset = coverage.outset(policy)
         with fits.peak() as peak:
             seconds = learn(trainer, out / "work" / "checkpoints", train, events)
-        fit = fits.Fit(
-            before, peak.bytes - before if peak.bytes else None, foretold(model, policy, rows, train), seconds
-        )
+        fit = fits.Fit(before, peak.bytes - before if peak.bytes else None, foretold, seconds)
         write_facts(out, {"fit": asdict(fit)})
         curve = [
             {name: point[name] for name in CURVE if name in point}
@@ -80,7 +87,7 @@ def train(
         write_table(out / "rows.parquet", seen)
         found = {
             "steps": trainer.state.global_step,
-            "trained_parameters": sum(p.numel() for p in policy.parameters() if p.requires_grad),
+            "trained_parameters": trainable(policy),
             **last(curve),
             **({"chosen": trainer.state.best_global_step, "tries": tries(curve)} if train.choose.by != "last" else {}),
         }
@@ -145,10 +152,9 @@ def started(
     return policy
 
 
-def foretold(model: Any, policy: Any, rows: Any, train: config.Train) -> int:
-    """Bytes that this training was foretold to take above its base, as `factory plan` does it before the base is loaded."""
-    trained = sum(p.numel() for p in policy.parameters() if p.requires_grad)
-    return fits.foretold(fits.Shape.of(model.config.to_dict()), trained, train, largest(rows, train))
+def trainable(policy: Any) -> int:
+    """How many numbers are trained."""
+    return sum(p.numel() for p in policy.parameters() if p.requires_grad)
 
 
 def lora(model: Any, settings: config.Lora) -> Any:

@@ -10,10 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from factory import config, models
-from factory.chat import IGNORED, prompt_ids
+from factory import config, fits, models
+from factory.chat import prompt_ids
 from factory.errors import Mistake
-from factory.fits import Batch
 from factory.rows import FIELDS, read_examples, read_table
 from factory.specialist import find
 from factory.stages.losses import Losses
@@ -72,12 +71,7 @@ def new_trainer(
     trainer.remove_callback(PrinterCallback)
     for name, parameter in trained.items():
         parameter.data = values[name]
-    levels = levels_of(kept, train.curriculum)
-    shapes = [
-        Row(length, split == "replay", levels.get(id, ""))
-        for length, split, id in zip(lengths(rows), rows["split"], rows["id"], strict=True)
-    ]
-    trainer.order = order(shapes, train, seed, train.steps)
+    trainer.order = order(rows_of(rows, kept, train), train, seed, train.steps)
     trainer.losses, trainer.score, trainer.head = losses, score, train.head
     return trainer
 
@@ -99,18 +93,19 @@ def lengths(rows: Any) -> list[int]:
     return [len(prompt) + max(len(chosen), len(rejected)) for prompt, chosen, rejected in ends]
 
 
-def largest(rows: Any, train: config.Train) -> Batch:
+def largest(rows: Any, train: config.Train) -> fits.Batch:
     """The batch of the longest rows: what a training's memory hangs on."""
     if "prompt_ids" in rows.column_names:
         prompts = [len(ids) for ids in rows["prompt_ids"]]
-        return Batch(2 * train.batch_size, max(lengths(rows)), max(lengths(rows)) - min(prompts))
-    sizes = sorted(((len(labels), trained_from(labels)) for labels in rows["labels"]), reverse=True)[: train.batch_size]
-    return Batch(len(sizes), sizes[0][0], sizes[0][0] - min(first for _, first in sizes) + 1)
+        return fits.Batch(2 * train.batch_size, max(lengths(rows)), max(lengths(rows)) - min(prompts))
+    return fits.largest(rows["labels"], train.batch_size)
 
 
-def trained_from(labels: list[int]) -> int:
-    """The first trained position of a row."""
-    return next(place for place, label in enumerate(labels) if label != IGNORED)
+def rows_of(rows: Any, kept: Made, train: config.Train) -> list[Row]:
+    """What the order of a training looks at."""
+    levels = levels_of(kept, train.curriculum)
+    found = zip(lengths(rows), rows["split"], rows["id"], strict=True)
+    return [Row(length, split == "replay", levels.get(id, "")) for length, split, id in found]
 
 
 def levels_of(kept: Made, curriculum: config.Curriculum | None) -> dict[str, str]:
