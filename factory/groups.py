@@ -60,6 +60,7 @@ class Weights(Group):
     attention: Literal["eager", "sdpa", "flash_attention_2"]  #: implementation of attention
     quantisation: Quantisation  #: 4-bit or not
     random_seed: NonNegativeInt | None  #: null: as shipped; a number: random weights of the same shape, from this seed
+    remote_code: Text | None  #: digest of the code that comes with the base and may run; null: none may
 
 
 class Base(Group):
@@ -72,7 +73,6 @@ class Base(Group):
     description: Text  #: one line for people
     tokenizer: TokenizerFiles  #: read by tokenize; the weights are not
     weights: Weights  #: read by train and evaluate
-    remote_code: Literal[False]  #: code that comes with a model is never run
 
 
 Recipe = Literal["paraphrase", "back_translation", "best_of_n", "preferences", "questions", "grid"]

@@ -152,7 +152,7 @@ def quiet() -> None:
 
 
 def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime) -> PreTrainedModel:
-    """The frozen base as configured: NF4 with double quantisation or as it is; safetensors only, no remote code."""
+    """The frozen base as configured: NF4 with double quantisation or as it is; safetensors only, no code but approved."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -167,10 +167,35 @@ def load_base(weights: Source, settings: config.Weights, runtime: config.Runtime
             quantization_config=quantisation_config(settings.quantisation),
             device_map={"": where},
             use_safetensors=True,
-            trust_remote_code=False,
+            trust_remote_code=runs_code(weights, settings.remote_code),
         )
     model.eval()
     return model
+
+
+def runs_code(weights: Source, approved: str | None) -> bool:
+    """Whether the base brings code of its own that may run; Mistake names it, and its digest, where nobody approved that.
+
+    transformers would ask on the terminal, or run whatever the hub holds today.
+    """
+    if isinstance(weights.path, Path):
+        folder = weights.path
+    else:
+        from huggingface_hub import snapshot_download
+
+        revision = dict(weights.facts).get("revision")
+        folder = Path(snapshot_download(weights.path, revision=revision, allow_patterns=["*.py", "config.json"]))
+    if "auto_map" not in json.loads((folder / "config.json").read_text()):
+        return False
+    files = sorted(path.name for path in folder.glob("*.py"))
+    found = folder_digest(folder, files)
+    if found != approved:
+        what = f"the base brings code of its own ({', '.join(files)}), " + (
+            "and it is not the code of that digest" if approved else "which is not run"
+        )
+        hint = f"read it, and approve it with base.weights.remote_code={found}"
+        raise Mistake(f"base.weights.path={weights.path}", what, hint)
+    return True
 
 
 @contextmanager
@@ -183,10 +208,11 @@ def drawn_at_random(weights: Source, settings: config.Weights) -> Iterator[tuple
     if settings.random_seed is None:
         yield weights.path, revision
         return
-    shape = AutoConfig.from_pretrained(weights.path, revision=revision, trust_remote_code=False)
+    code = runs_code(weights, settings.remote_code)
+    shape = AutoConfig.from_pretrained(weights.path, revision=revision, trust_remote_code=code)
     with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng():
         torch.manual_seed(settings.random_seed)
-        model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, settings.dtype), trust_remote_code=False)
+        model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, settings.dtype), trust_remote_code=code)
         model.save_pretrained(folder)
         yield folder, None
 

@@ -30,7 +30,7 @@ MISTAKES = {
     "train.lora.targets=[]": "train.lora.targets=[]: should be 'all-linear' or should have at least 1 item",
     "train.schedule.kind=linear": "train.schedule: kind=linear has no floor: set floor=0,",
     "base.weights.attention=spda": "base.weights.attention=spda: no such option - did you mean 'sdpa'?",
-    "base.remote_code=true": "base.remote_code=true: no such option - have: false",
+    "base.weights.remote_code=true": "base.weights.remote_code=true: should be a valid string",
     "filter.near_dup.threshold=1": "filter.near_dup: no such key - did you mean 'near_duplicate'? keys:",
     "filter.split.dev_share=2": "filter.split.dev_share=2: should be less than 1",
     "~filter.split": "filter.split: no value given - write filter.split=...",
