@@ -132,15 +132,15 @@ def foretold(shape: Shape, adapter: int, train: Train, batch: Batch, where: str)
     `saved_tensors_hooks`; docs/decisions/fits.md): 4 hidden for the two norms, queries, keys, values and the attention's
     output, 4 inner for the feed-forward block, the rank once per layer, and a row of the attention's mask.
     """
-    size = 2 if train.precision == "bfloat16" else FLOAT
+    wide, narrow = KEPT_BYTES[train.precision]
     tokens = batch.rows * batch.longest
     heads = (2 * shape.heads + 2 * shape.groups) * shape.head
-    block = 4 * shape.hidden + heads + 4 * shape.inner + 7 * train.lora.rank
-    kept = block + shape.hidden * (shape.layers - 1) if train.gradient_checkpointing else block * shape.layers
+    block = wide * (4 * shape.hidden + heads) + narrow * (4 * shape.inner + 7 * train.lora.rank)
+    kept = block + wide * shape.hidden * (shape.layers - 1) if train.gradient_checkpointing else block * shape.layers
     mask = (tokens if train.packing else batch.longest) * (1 if train.gradient_checkpointing else shape.layers)
     head = FLOAT * logits(shape, train, batch)
     states = adapter * FLOAT * (STATES_8BIT if "8bit" in train.optimizer else STATES)
-    return int((size * tokens * kept + head + states) * FRAGMENTS[where] + size * tokens * mask) + FIRST_STEP
+    return int((tokens * kept + head + states) * FRAGMENTS[where] + narrow * tokens * mask) + FIRST_STEP
 
 
 def logits(shape: Shape, train: Train, batch: Batch) -> int:
@@ -151,6 +151,8 @@ def logits(shape: Shape, train: Train, batch: Batch) -> int:
     return CHUNKED * min(positions, TILE[0]) * min(shape.vocabulary, TILE[1])
 
 
+KEPT_BYTES = {"float32": (4.0, 4.0), "bfloat16": (3.5, 2.0)}
+"""Bytes of a number of hidden width and of inner width; under autocast the norms stay wide, and adapters cast what they read."""
 SLICED, CHUNKED = 3, 5
 """Copies of the logits: their softmax and the gradients of both; what TRL's head holds of a tile without Triton."""
 TILE = (4096, 8192)
@@ -237,15 +239,13 @@ def ladder(shape: Shape, train: Train, batch: Batch, where: str) -> list[Rung]:
     while train.batch_size > 1 and train.batch_size % 2 == 0 and batch.rows > 1:
         batch = replace(batch, rows=batch.rows // 2)
         rung(batch_size=train.batch_size // 2, gradient_accumulation=train.gradient_accumulation * 2)
-    if train.head == "sliced":
-        rung(head="chunked")
     if not train.gradient_checkpointing:
         rung(gradient_checkpointing=True)
     lora = train.lora.model_copy(update={"rank": max(1, train.lora.rank // 2)})
     shorter = replace(batch, longest=batch.longest // 2, trained=min(batch.trained, batch.longest // 2))
     least = foretold(shape, adapter_parameters(shape, lora), train, shorter, where)
     rungs.append(Rung(f"{rungs[-1].words} train.lora.rank={lora.rank} tokenize.max_length={shorter.longest}", least))
-    return rungs
+    return sorted(rungs, key=lambda one: -one.bytes)
 
 
 def refuse_what_does_not_fit(
