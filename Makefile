@@ -29,8 +29,8 @@ run: setup  ## the main job: three specialists from nothing to registered champi
 test: setup  ## all tests, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte
-	$(BIN)/python tests/drill.py
+drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte; ARGS="--method all": every way of training
+	$(BIN)/python tests/drill.py $(ARGS)
 
 external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE, private data) beside their trivial floors; ARGS="spider"
 	$(BIN)/python -m tests.external $(ARGS)
