@@ -8,10 +8,10 @@ BIN := .venv/bin
 FACTORY := $(BIN)/factory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench golden lock clean
+.PHONY: help setup run test drill external base lint format bench benchfits benchfleet golden lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: .venv/.complete  ## the environment in .venv, from requirements.lock
 
@@ -52,6 +52,12 @@ bench: setup  ## speed as ratios against named alternatives, with the machine de
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/near_duplicates.py
 	$(BIN)/python -m tests.benchmarks.difficulty
+
+benchfits: setup  ## plan against truth: memory and time of a dozen trainings as foretold, as probed, and as they were
+	$(BIN)/python -m tests.benchmarks.fits $(ARGS)
+
+benchfleet: setup  ## eight jobs on one base beside the same jobs alone (about an hour on two cores)
+	$(BIN)/python -m tests.benchmarks.fleet $(ARGS)
 
 golden: setup  ## pin the digests of the smoke products again, after a version was raised
 	$(BIN)/python tests/golden/pin.py
