@@ -103,11 +103,12 @@ def table(todo: list[list[str]], fleet: Path, alone: Path) -> None:
         console.print(f"{' '.join(job[:3]):<64} alone {took:6.1f} s of steps   adapter {same}")
     (one,) = figures(fleet)
     each = list(figures(alone))
-    cpu = one["cpu"] / sum(other["cpu"] for other in each)
+    alone_seconds, alone_cpu = (sum(other[name] for other in each) for name in ("seconds", "cpu"))
     console.print(
-        f"fleet of {len(todo)}: {one['seconds']:.0f} s, {one['seconds'] / steps:.3f} of the summed step time of the lone runs "
-        f"({steps:.0f} s), {one['seconds'] / sum(other['seconds'] for other in each):.3f} of their processes ({cpu:.3f} by CPU-seconds); peak "
-        f"{one['peak'] / 2**20:.0f} MiB, {one['peak'] / max(other['peak'] for other in each):.2f} of the largest lone run"
+        f"fleet of {len(todo)}: {one['seconds']:.0f} s, {one['seconds'] / steps:.3f} of the summed step time of the lone "
+        f"runs ({steps:.0f} s), {one['seconds'] / alone_seconds:.3f} of their processes "
+        f"({one['cpu'] / alone_cpu:.3f} by CPU-seconds); peak {one['peak'] / 2**20:.0f} MiB, "
+        f"{one['peak'] / max(other['peak'] for other in each):.2f} of the largest lone run"
     )
 
 
