@@ -290,10 +290,12 @@ def base_on_loan(
     """The frozen base, loaded once per process for as long as the same one is asked for; afterwards it is bare again.
 
     So twenty adapters train, and sit their exams, one after another on one base in memory. For `training` it is unpacked
-    where that is asked for.
+    where that is asked for; on a GPU, and not unpacked, it is the same base for both.
     """
+    where = device(runtime)
     unpacked = training and settings.quantisation.unpacked
-    key = (str(weights.path), weights.digest, settings.model_dump_json(), device(runtime), unpacked)
+    apart = training and (unpacked or where == "cpu")
+    key = (str(weights.path), weights.digest, settings.model_dump_json(), where, apart)
     if LOAN.key != key:
         LOAN.key, LOAN.model = (), None
         gc.collect()

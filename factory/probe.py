@@ -85,8 +85,8 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
     """The figures, of this process."""
     from factory.stages import watch  # noqa: F401  (what is imported later would count as memory of the training)
     from factory.stages.order import order
-    from factory.stages.train import started, trainable
-    from factory.stages.trainer import dataset, largest, lengths, new_trainer, rows_of
+    from factory.stages.train import room_for, started
+    from factory.stages.trainer import dataset, lengths, new_trainer, rows_of
 
     models.go_offline(asked.runtime)
     fits.release(asked.runtime)
@@ -99,10 +99,9 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
         models.base_on_loan(given["weights"], given["base"], runtime, training=True) as model,
         tempfile.TemporaryDirectory() as out,
     ):
-        before, where, batch = fits.memory(), models.device(runtime), largest(rows, train)
+        before = fits.memory()
         policy = started(model, given["start"], contract, train, seed, quiet)
-        shape, adapter = fits.Shape.of(model.config.get_text_config().to_dict()), trainable(policy)
-        said = fits.refuse_what_does_not_fit(shape, adapter, train, batch, runtime, where)
+        said = room_for(model, policy, rows, train, runtime)
         trainer = new_trainer(
             policy, words, rows, dev, given["kept"], asked.specialist, few(train), seed, Path(out), runtime, quiet
         )
@@ -122,7 +121,9 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
             models.answer(policy.eval(), words, prompts, asked.evaluate.max_new_tokens)
         answering = (peak.bytes or 0) - before
         del trainer, policy
-    return Probe(before, training, answering, said, fits.room(runtime, where), sum(times[1:]) / SPREAD, watching)
+    return Probe(
+        before, training, answering, said, fits.room(runtime, models.device(runtime)), sum(times[1:]) / SPREAD, watching
+    )
 
 
 def few(train: config.Train) -> config.Train:

@@ -316,6 +316,8 @@ def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) ->
         "exam": report["exam"],
         "exam_rows": str(report["rows"]),
         "rank": str(asked.train.lora.rank),
+        "method": " + ".join(methods(asked.train)),
+        "serving": json.dumps(contract["serving"]),
         "adapter_bytes": str(planned["adapter"].manifest["counts"]["adapter_bytes"]),
         "score_base": figures["base"],
         "score_adapter": figures["adapter"],
@@ -347,7 +349,7 @@ license: {asked.base.licence.lower()}
 
 # {asked.specialist.name} on {asked.base.name}
 {f"{chr(10)}{report['notice']}{chr(10)}" if report["notice"] else ""}
-A LoRA adapter of rank {asked.train.lora.rank}, trained by QLoRA on {of_what(asked)}.
+A LoRA adapter of rank {asked.train.lora.rank}, trained by {", then ".join(methods(asked.train))} on {of_what(asked)}.
 
 Exam: {report["rows"]} rows of {report["families"]} families that are in no training data. Base {report["base"]["value"]:.1%},
 adapter {report["adapter"]["value"]:.1%}, difference {between["value"]:+.1%}
@@ -355,6 +357,12 @@ adapter {report["adapter"]["value"]:.1%}, difference {between["value"]:+.1%}
 
 `contract.json` names the base's weights, tokenizer and quantisation by digest; on anything else these figures mean nothing.
 """
+
+
+def methods(train: config.Train) -> list[str]:
+    """What a training was, one after another."""
+    first = {"qlora": "QLoRA", "lora": "LoRA", "full": "full tuning"}[train.method]
+    return [first, *(["DPO"] if train.prefer else [])]
 
 
 def of_what(asked: config.Config) -> str:

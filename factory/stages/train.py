@@ -53,48 +53,53 @@ def train(
     train = train if pairs is None else preferring(train)
     words = models.load_tokenizer(tokenizer)
     contract = models.base_contract(weights, tokenizer, base)
-    same(
-        out / "work" / "started.json", contract | {"tokens": tokens.key, "train": digest(train.model_dump(mode="json"))}
-    )
-    rows = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("train", "replay"))
-    dev = dataset(pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow"), ("dev",))
+    begun = {"tokens": tokens.key, "train": digest(train.model_dump(mode="json")), "seed": seed}
+    same(out / "work" / "started.json", contract | begun)
+    data = pairs.file("pairs.arrow") if pairs else tokens.file("tokens.arrow")
+    rows, dev = dataset(data, ("train", "replay")), dataset(data, ("dev",))
     fits.release(runtime)
     with bare(weights, base, runtime, train) as (model, left):
         events(left)
-        before, where = fits.memory(), models.device(runtime)
+        before = fits.memory()
         policy = started(model, start, contract, train, seed, events)
-        foretold = fits.refuse_what_does_not_fit(
-            fits.Shape.of(model.config.get_text_config().to_dict()),
-            trainable(policy),
-            train,
-            largest(rows, train),
-            runtime,
-            where,
-        )
+        foretold = room_for(model, policy, rows, train, runtime)
         trainer = new_trainer(policy, words, rows, dev, kept, specialist, train, seed, out, runtime, events)
         outset = coverage.outset(policy)
         with fits.peak() as peak:
             seconds = learn(trainer, out / "work" / "checkpoints", train, events)
-        fit = fits.Fit(before, peak.bytes - before if peak.bytes else None, foretold, seconds)
-        write_facts(out, {"fit": asdict(fit)})
-        curve = [
-            {name: point[name] for name in CURVE if name in point}
-            for point in trainer.state.log_history
-            if {"loss", "eval_loss", "eval_score"} & point.keys()
-        ]
-        write_jsonl(out / "curve.jsonl", curve)
-        seen = [visit._asdict() | {"id": trainer.losses.ids[visit.row]} for visit in visits(out / "work" / ROWS)]
-        write_table(out / "rows.parquet", seen)
-        found = {
-            "steps": trainer.state.global_step,
-            "trained_parameters": trainable(policy),
-            **last(curve),
-            **({"chosen": trainer.state.best_global_step, "tries": tries(curve)} if train.choose.by != "last" else {}),
-        }
+        above = peak.bytes - before if peak.bytes else None
+        write_facts(out, {"fit": asdict(fits.Fit(before, above, foretold, seconds))})
+        found = {"steps": trainer.state.global_step, "trained_parameters": trainable(policy)}
+        found |= evidence(trainer, out, train)
         found |= written(policy, outset, out, train, base, weights, words, contract, tokens)
         del trainer, policy
     gc.collect()
     return found
+
+
+def room_for(model: Any, policy: Any, rows: Any, train: config.Train, runtime: config.Runtime) -> int:
+    """The bytes above the base that this training is foretold to take; Mistake where there is no room for them."""
+    shape = fits.Shape.of(model.config.get_text_config().to_dict())
+    where = models.device(runtime)
+    return fits.refuse_what_does_not_fit(shape, trainable(policy), train, largest(rows, train), runtime, where)
+
+
+def evidence(trainer: Any, out: Path, train: config.Train) -> dict[str, Any]:
+    """Writes the curve and the losses by row; the last figures, and which of how many checkpoints this is."""
+    curve = [
+        {name: point[name] for name in CURVE if name in point}
+        for point in trainer.state.log_history
+        if {"loss", "eval_loss", "eval_score"} & point.keys()
+    ]
+    write_jsonl(out / "curve.jsonl", curve)
+    seen = [visit._asdict() | {"id": trainer.losses.ids[visit.row]} for visit in visits(out / "work" / ROWS)]
+    write_table(out / "rows.parquet", seen)
+    names = [name for name in ("loss", "eval_loss", "eval_score") if any(name in point for point in curve)]
+    last = {name: next(point[name] for point in reversed(curve) if name in point) for name in names}
+    if train.choose.by == "last":
+        return last
+    tries = sum("eval_loss" in point for point in curve)  # what a later test corrects for
+    return last | {"chosen": trainer.state.best_global_step, "tries": tries}
 
 
 def preferring(train: config.Train) -> config.Train:
@@ -174,17 +179,6 @@ def lora(model: Any, settings: config.Lora) -> Any:
         bias=settings.bias,
         task_type="CAUSAL_LM",
     )
-
-
-def last(curve: list[dict[str, Any]]) -> dict[str, float]:
-    """The last figures of the curve."""
-    names = [name for name in ("loss", "eval_loss", "eval_score") if any(name in point for point in curve)]
-    return {name: next(point[name] for point in reversed(curve) if name in point) for name in names}
-
-
-def tries(curve: list[dict[str, Any]]) -> int:
-    """How many checkpoints there were to choose from: what a later test corrects for."""
-    return sum("eval_loss" in point for point in curve)
 
 
 def written(
