@@ -6,10 +6,14 @@ Pairs run in turn (A B A B ...), so that a drifting machine hits both; the media
 from __future__ import annotations
 
 import logging
+import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from factory import config, models
@@ -36,7 +40,12 @@ def seconds(action: Callable[[], object]) -> float:
 
 def ratio(name: str, ours: Callable[[], object], other: str, theirs: Callable[[], object]) -> None:
     """Prints how much longer the alternative takes."""
-    pairs = [(seconds(ours), seconds(theirs)) for _ in range(PAIRS)]
+    compare(name, lambda: seconds(ours), other, lambda: seconds(theirs))
+
+
+def compare(name: str, ours: Callable[[], float], other: str, theirs: Callable[[], float]) -> None:
+    """Prints two figures of seconds, measured in turn, and their ratio."""
+    pairs = [(ours(), theirs()) for _ in range(PAIRS)]
     times = [statistics.median(column) for column in zip(*pairs, strict=True)]
     found = statistics.median(b / a for a, b in pairs)
     console.print(f"{name}: {times[0]:.2f} s; {other}: {times[1]:.2f} s; ratio {found:.2f} (median of {PAIRS} pairs)")
@@ -55,9 +64,34 @@ def fresh(overrides: Sequence[str], until: str, root: Path) -> None:
     """Makes the last product anew, the earlier ones found."""
     asked = config.load([*overrides, f"runtime.runs={root}"])
     step: Step = list(steps(asked, until))[-1]
-    for path in sorted(step.made.folder.rglob("*"), reverse=True) if step.made.folder.exists() else ():
-        path.rmdir() if path.is_dir() else path.unlink()
+    shutil.rmtree(step.made.folder, ignore_errors=True)
     run(step.stage, step.given, step.made, asked.runtime, quiet, {})
+
+
+LEVERS = {
+    "rows grouped by length": ("train.group_by_length=true", "at random", "train.group_by_length=false"),
+    "rows padded": ("train.packing=false", "packed", "train.packing=true"),
+    "logits from the first trained position on": ("train.head=sliced", "TRL's head", "train.head=chunked"),
+    "4-bit values unpacked once": (
+        "base.weights.quantisation.unpacked=true",
+        "in every pass",
+        "base.weights.quantisation.unpacked=false",
+    ),
+    "NF4, unpacked": ("train=qlora", "the plain base (LoRA)", "train=lora"),
+    "activations kept": ("train.gradient_checkpointing=false", "made again", "train.gradient_checkpointing=true"),
+    "float32": ("train.precision=float32", "bfloat16", "train.precision=bfloat16"),
+    "freed memory kept": ("runtime.release=null", "given back at once", "runtime.release=1"),
+}
+"""What the configuration of the embedded base chooses, and what it chooses against."""
+
+
+def step_seconds(overrides: Sequence[str], root: Path) -> float:
+    """Seconds of a step of training, made anew in a process of its own, the start-up left out."""
+    words = [*overrides, f"runtime.runs={root}", "runtime.threads=1"]
+    step = list(steps(config.load(words), "adapter"))[-1]
+    shutil.rmtree(step.made.folder, ignore_errors=True)
+    subprocess.run([sys.executable, "-m", "factory", "train", *words], check=True, capture_output=True)
+    return step.made.facts["fit"]["seconds_per_step"]
 
 
 def main() -> None:
@@ -76,20 +110,13 @@ def main() -> None:
             "with 1",
             lambda: fresh([*small, "runtime.workers=1"], "examples", root),
         )
-        grouped, random = ([*small, f"train.group_by_length={value}"] for value in ("true", "false"))
-        ratio(
-            "train, rows grouped by length",
-            lambda: fresh(grouped, "adapter", root),
-            "rows at random",
-            lambda: fresh(random, "adapter", root),
-        )
-        plain = [*small, "base.weights.quantisation.kind=none"]
-        ratio(
-            "train on the NF4 base",
-            lambda: fresh(random, "adapter", root),
-            "on the float32 base (LoRA)",
-            lambda: fresh(plain, "adapter", root),
-        )
+        for name, (ours, other, theirs) in LEVERS.items():
+            compare(
+                f"a step of training, {name}",
+                partial(step_seconds, [*small, ours], root),
+                other,
+                partial(step_seconds, [*small, theirs], root),
+            )
         rows = read_examples(make(small, "examples", root).file("examples.parquet"))
         near, exact = config.NearDuplicate(threshold=0.9, permutations=128, budget=1), config.ExactDuplicate(budget=1)
         ratio(
