@@ -140,10 +140,12 @@ def optimizer(number: int) -> None:
 
 
 def weights(checkpoint: int) -> None:
-    """Half of the adapter's weights."""
+    """Half of the adapter's weights, or of the model's where every weight is trained."""
     import peft.peft_model
+    import transformers.modeling_utils
 
     wire(peft.peft_model, "safe_save_file", inside(checkpoint, "adapter_model.safetensors"), "half")
+    wire(transformers.modeling_utils, "safe_save_file", inside(checkpoint, "model.safetensors"), "half")
 
 
 def torch_save(checkpoint: int, name: str) -> None:
