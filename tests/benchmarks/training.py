@@ -136,18 +136,17 @@ def train(ring: Ring, contender: Contender, steps: int, profiled: bool = False) 
     alone = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     away = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HOME": str(out / "cache")}
     command = [str(contender.python), "-m", "tests.benchmarks.contenders", str(out / "job.json")]
+    around = {**os.environ, **alone, **away, "PYTHONPATH": str(ROOT)}
     before, start = spent(), time.perf_counter()
     with (out / "log").open("w") as log:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **alone, **away, "PYTHONPATH": str(ROOT)},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            timeout=PATIENCE,
-        )
+        try:
+            done = subprocess.run(
+                command, cwd=ROOT, env=around, stdout=log, stderr=subprocess.STDOUT, timeout=PATIENCE, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise Failed(f"longer than {PATIENCE} s") from None
     if done.returncode:
-        said = [line for line in (out / "log").read_text().splitlines() if line.strip()]
+        said = [line for line in (out / "log").read_text().splitlines() if "Error" in line]
         raise Failed(said[-1] if said else f"exit code {done.returncode}")
     whole = {"whole_cpu": spent() - before, "whole_wall": time.perf_counter() - start, "adapter": str(out / "adapter")}
     return {**json.loads((out / "figures.json").read_text()), **whole}
@@ -162,17 +161,24 @@ def spent() -> float:
 def fastest(ring: Ring, name: str, tries: list[Contender]) -> Contender:
     """Tries every settings for a few steps, prints its pace, and returns the fastest under a new name."""
     for each in tries:
-        each.given.append(train(ring, each, TRIED))
-        console.print(f"  {each.trainer} with {each.words}: {each.pace:.0f} loss-bearing tokens a CPU-s")
-    best = max(tries, key=lambda each: each.pace)
+        try:
+            each.given.append(train(ring, each, TRIED))
+            console.print(f"  {each.trainer} with {each.words}: {each.pace:.0f} loss-bearing tokens a CPU-s")
+        except Failed as failed:
+            console.print(f"  {each.trainer} with {each.words}: does not train here ({failed})")
+    best = max((each for each in tries if each.given), key=lambda each: each.pace)
     return replace(best, name=name, given=[])
 
 
 def packed(ring: Ring, length: str) -> dict[str, Any]:
-    """Packs of the longest row's length, as many a step as hold a step's rows; `length` is the trainer's word for it."""
+    """Packs for the longest row (and whole eights, which LLaMA-Factory pads to), as many a step as hold a step's rows.
+
+    `length` is the trainer's word for it.
+    """
     lengths = [len(row.ids) for row in ring.split("train")]
-    packs = round(ring.recipe["batch_size"] * statistics.mean(lengths) / max(lengths))
-    return {"packing": True, length: max(lengths), "per_device_train_batch_size": max(1, packs)}
+    long = -(-max(lengths) // 8) * 8
+    packs = round(ring.recipe["batch_size"] * statistics.mean(lengths) / long)
+    return {"packing": True, length: long, "per_device_train_batch_size": max(1, packs)}
 
 
 def of_trl(ring: Ring) -> list[Contender]:
@@ -206,11 +212,11 @@ def of_llamafactory(ring: Ring) -> list[Contender]:
     tries += [{**off, **packed(ring, "cutoff_len"), "neat_packing": True}]
     try:
         train(ring, plain, 2)
-        tuned = [replace(plain, settings=settings, given=[]) for settings in tries]
-        return [plain, fastest(ring, "LLaMA-Factory, tuned", tuned)]
     except Failed as failed:
         console.print(f"LLaMA-Factory: does not train here ({failed})")
         return []
+    tuned = [replace(plain, settings=settings, given=[]) for settings in tries]
+    return [plain, fastest(ring, "LLaMA-Factory, tuned", tuned)]
 
 
 def loss(ring: Ring, adapter: str | None) -> float:
