@@ -36,8 +36,8 @@ ROOT = Path(__file__).parents[2]
 WORDS = ["specialist=sql", "base=nano", "generate.rows=600", "train.checkpoint_every=100000", "runtime.device=cpu"]
 OTHER_PYTHON = ROOT / ".venv-llamafactory" / "bin" / "python"
 GROUPED = {"train_sampling_strategy": "group_by_length"}
-PATIENCE = 1800
-"""Seconds for one training; the longest takes a few minutes."""
+PATIENCE = 7200
+"""Seconds for one training, also on a machine that others use; alone the longest takes a minute or two."""
 TRIED = 13
 """Steps of a try of settings."""
 SHOWN = 12
@@ -299,9 +299,11 @@ def main(words: list[str]) -> None:
             console.print(profile(here, own, max(asked.steps, 10)))
             return
         contenders = [own, *of_trl(here), *of_llamafactory(here)]
-        for _ in range(asked.rounds):
+        for number in range(1, asked.rounds + 1):
             for each in contenders:
                 each.given.append(train(here, each, asked.steps))
+                last = tokens_per_second(each.given[-1])
+                console.print(f"  round {number}, {each.name}: {last:.0f} loss-bearing tokens a CPU-s")
         console.print(
             f"{asked.steps} steps of {here.recipe['batch_size']} rows, {asked.rounds} rounds in turn; "
             f"development rows before training: {loss(here, None):.4f} nats a token"
