@@ -6,6 +6,7 @@ PIP_FLAGS ?=
 ARGS ?=
 BIN := .venv/bin
 FACTORY := $(BIN)/factory
+OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test drill external base lint format bench benchfits benchfleet golden lock clean
@@ -47,11 +48,24 @@ format: setup  ## write the format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup  ## speed as ratios against named alternatives, with the machine described
+bench: setup $(OTHER)/.tried  ## speed as ratios against named alternatives, with the machine described
 	$(BIN)/pip install --quiet --disable-pip-version-check rensa==0.5.0 datasketch==2.0.0
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/near_duplicates.py
 	$(BIN)/python -m tests.benchmarks.difficulty
+	$(BIN)/python -m tests.benchmarks.training
+
+# An environment of its own, since it asks for older libraries; minutes at most, and left out where it does not install. Its
+# torchvision and torchaudio come for CUDA and do not load beside a CPU build of torch; training on text needs neither.
+$(OTHER)/.tried:
+	rm -rf $(OTHER)
+	$(PYTHON) -m venv $(OTHER)
+	( timeout 900 $(OTHER)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) torch==2.13.0 && \
+	  timeout 900 $(OTHER)/bin/pip install --quiet --disable-pip-version-check $(PIP_FLAGS) \
+	    torch==2.13.0 llamafactory==0.9.5 bitsandbytes==0.50.2 && \
+	  $(OTHER)/bin/pip uninstall --quiet --yes torchvision torchaudio ) || \
+	( echo "LLaMA-Factory does not install here; the benchmark of training goes without it."; rm -rf $(OTHER)/bin )
+	touch $@
 
 benchfits: setup  ## plan against truth: memory and time of a dozen trainings as foretold, as probed, and as they were
 	$(BIN)/python -m tests.benchmarks.fits $(ARGS)
