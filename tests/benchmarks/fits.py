@@ -29,7 +29,7 @@ SETTINGS = (
     ("train.batch_size=112",),
     ("train.batch_size=128",),
     ("train.batch_size=112", "train.gradient_checkpointing=true"),
-    ("train.batch_size=80", "runtime.release=1"),
+    ("train.batch_size=88", "runtime.release=1"),
     ("specialist=medical", "train.batch_size=96", "train.lora.rank=8"),
 )
 
