@@ -17,6 +17,7 @@ from typing import Any
 
 from factory import config, fits, models
 from factory.errors import FactoryError, Mistake
+from factory.log import log_to
 from factory.pipeline import Step
 
 SPREAD = 6
@@ -67,9 +68,11 @@ def probe(asked: config.Config, step: Step) -> Probe:
 
 
 def look(parent: Connection, asked: Mapping[str, Any], given: Mapping[str, Any]) -> None:
-    """What the child does."""
+    """What the child does; what libraries say goes to the log of the runs."""
     try:
-        parent.send(looked(config.Config.model_validate(dict(asked)), given))
+        typed = config.Config.model_validate(dict(asked))
+        log_to(Path(typed.runtime.runs))
+        parent.send(looked(typed, given))
     except FactoryError as error:
         parent.send(error)
     except MemoryError:

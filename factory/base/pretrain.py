@@ -36,6 +36,7 @@ NF4 = Weights(
     path=".",
     revision=None,
     random_seed=None,
+    remote_code=None,
     dtype="float32",
     attention="sdpa",
     quantisation=Quantisation(kind="nf4", double=True, compute_dtype="float32", unpacked=False),
