@@ -27,6 +27,14 @@ def routers(model: torch.nn.Module) -> list[str]:
     ]
 
 
+def kinds(model: torch.nn.Module) -> list[str]:
+    """The last part of the name of every linear layer but the head: what an adapter on all of them targets."""
+    import torch
+
+    names = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
+    return sorted({name.rpartition(".")[2] for name in names} - {"lm_head"})
+
+
 def fitting(model: torch.nn.Module, settings: Lora) -> None:
     """Mistake where a target names nothing in this base, or the rank is larger than a layer it would sit on."""
     import torch
@@ -36,11 +44,11 @@ def fitting(model: torch.nn.Module, settings: Lora) -> None:
         for name, module in model.named_modules()
         if isinstance(module, torch.nn.Linear)
     }
-    kinds = sorted({name.rpartition(".")[2] for name in shapes} - {"lm_head"})
-    targets = kinds if settings.targets == "all-linear" else settings.targets
+    there = kinds(model)
+    targets = there if settings.targets == "all-linear" else settings.targets
     for target in targets:
         if not any(ends(name, target) for name in shapes):
-            raise Mistake(f"train.lora.targets={target}", "matches no layer of this base", closest(target, kinds))
+            raise Mistake(f"train.lora.targets={target}", "matches no layer of this base", closest(target, there))
     parameters = {name: parameter.shape for name, parameter in model.named_parameters() if parameter.dim() == 3}
     blocks = sorted({".".join(name.split(".")[-3:]) for name in parameters})
     for target in settings.experts:

@@ -74,7 +74,9 @@ def on_gpu() -> bool:
 
 
 def status(name: str) -> int:
-    """A figure of the kernel's about this process, in bytes."""
+    """A figure of the kernel's about this process, in bytes; 0 where it says none."""
+    if not Path("/proc/self/status").exists():
+        return 0
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024
@@ -94,8 +96,11 @@ class Shape:
     vocabulary: int
 
     @staticmethod
-    def of(found: Mapping[str, Any]) -> Shape:
-        """Read from a configuration as plain data."""
+    def of(found: Mapping[str, Any]) -> Shape | None:
+        """Read from a configuration as plain data; None where it is written in other words than Llama's."""
+        names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size")
+        if not all(isinstance(found.get(name), int) for name in names):
+            return None
         heads = found["num_attention_heads"]
         experts = found.get("num_experts_per_tok") or 1
         return Shape(
@@ -192,7 +197,7 @@ def release(runtime: Runtime) -> None:
 
     glibc otherwise raises the size from which it does so to 32 MiB, as large blocks are freed. For the rest of the process.
     """
-    if runtime.release is not None:
+    if runtime.release is not None and sys.platform == "linux":
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, runtime.release * MEGA)
 
 
@@ -208,12 +213,21 @@ def room(runtime: Runtime, device: str) -> int:
         import torch
 
         return int(torch.cuda.mem_get_info()[0]) + int(torch.cuda.memory_reserved())
+    if not Path("/proc/meminfo").exists():
+        return sys.maxsize  # unknown here: nothing is refused
     free = {line.split(":")[0]: line.split()[1] for line in Path("/proc/meminfo").read_text().splitlines()}
     there = int(free["MemAvailable"]) * 1024
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     if limit.exists() and used.exists() and limit.read_text().strip().isdigit():
-        there = min(there, int(limit.read_text()) - int(used.read_text()))
+        there = min(there, int(limit.read_text()) - int(used.read_text()) + cached())
     return memory() + there
+
+
+def cached() -> int:
+    """Bytes of files that the control group holds and gives up when they are wanted."""
+    found = Path("/sys/fs/cgroup/memory.stat")
+    lines = (line.split() for line in found.read_text().splitlines()) if found.exists() else ()
+    return sum(int(size) for name, size in lines if name in ("inactive_file", "active_file"))
 
 
 @dataclass(frozen=True)
@@ -226,7 +240,8 @@ class Rung:
 
 def ladder(shape: Shape, train: Train, batch: Batch, where: str) -> list[Rung]:
     """What to change for less memory, the least loss first, each rung with those below it."""
-    rungs, words = [], {}
+    rungs: list[Rung] = []
+    words: dict[str, Any] = {}
 
     def rung(**changes: Any) -> None:
         nonlocal train, batch
@@ -244,7 +259,8 @@ def ladder(shape: Shape, train: Train, batch: Batch, where: str) -> list[Rung]:
     lora = train.lora.model_copy(update={"rank": max(1, train.lora.rank // 2)})
     shorter = replace(batch, longest=batch.longest // 2, trained=min(batch.trained, batch.longest // 2))
     least = foretold(shape, adapter_parameters(shape, lora), train, shorter, where)
-    rungs.append(Rung(f"{rungs[-1].words} train.lora.rank={lora.rank} tokenize.max_length={shorter.longest}", least))
+    before = f"{rungs[-1].words} " if rungs else ""
+    rungs.append(Rung(f"{before}train.lora.rank={lora.rank} tokenize.max_length={shorter.longest}", least))
     return sorted(rungs, key=lambda one: -one.bytes)
 
 

@@ -33,8 +33,8 @@ LATER = {"report": 1, "random": 2, "full": 2, "comparison": 3}
 """What waits for others where there is a choice: the higher, the later. All adapters first: they share the base in memory."""
 CUT = "slice"
 """The label by whose values the summary page draws the scores."""
-PATIENCE = 10.0
-"""Seconds for a process to end when it is told to: it waits for what its own processes are at."""
+PATIENCE = 30.0
+"""Seconds for a process to end when it is told to: a training takes its step to the end and writes a checkpoint."""
 
 Events = Callable[..., None]
 """Progress of a product: events(specialist, step, message, done=None, total=None, **figures); `begins=True` at its start."""
@@ -158,7 +158,7 @@ class Crew:
         for worker in crew:
             worker.process.terminate()
         for worker in crew:
-            worker.dismiss()
+            worker.dismiss(told=True)
 
     @property
     def busy(self) -> bool:
@@ -209,9 +209,10 @@ class Worker:
         self.process.start()
         there.close()
 
-    def dismiss(self) -> None:
-        """Ends it, whatever it is at: nothing half-made counts."""
-        self.process.terminate()
+    def dismiss(self, told: bool = False) -> None:
+        """Ends it, whatever it is at: nothing half-made counts. A second word would end it before its checkpoint."""
+        if not told:
+            self.process.terminate()
         self.process.join(PATIENCE)
         if self.process.is_alive():
             self.process.kill()

@@ -185,9 +185,15 @@ def runs_code(weights: Source, approved: str | None) -> bool:
 
         revision = dict(weights.facts).get("revision")
         folder = Path(snapshot_download(weights.path, revision=revision, allow_patterns=["*.py", "config.json"]))
-    if "auto_map" not in json.loads((folder / "config.json").read_text()):
-        return False
-    files = sorted(path.name for path in folder.glob("*.py"))
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    settings = json.loads((folder / "config.json").read_text())
+    if "auto_map" not in settings or (approved is None and settings.get("model_type") in CONFIG_MAPPING):
+        return False  # transformers has this architecture itself
+    if elsewhere := [name for name in settings["auto_map"].values() if "--" in str(name)]:
+        what = f"its code is another repository's ({elsewhere[0]}), which no digest here covers"
+        raise Mistake(f"base.weights.path={weights.path}", what, "copy base and code into one folder: base=folder")
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.py"))
     found = folder_digest(folder, files)
     if found != approved:
         what = f"the base brings code of its own ({', '.join(files)}), " + (

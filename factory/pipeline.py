@@ -94,8 +94,7 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "evaluate": config.evaluate,
         "compare": config.compare,
         "prefer": config.train.prefer,
-        **dict.fromkeys(SOMETIMES),
-        "start": registered(config),
+        **dict.fromkeys(set(SOMETIMES) - {"start"}),
         "base": config.base.weights,
         "exam": exam(task),
         "lists": lists(task),
@@ -106,6 +105,7 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "filter": partial(filters.equipped, config),
         "tokenizer": partial(models.tokenizer_source, config.base),
         "weights": partial(models.weights_source, config.base),
+        "start": partial(registered, config),
     }
     for stage in STAGES:
         if not SOMETIMES.get(stage.makes, bool)(config):
@@ -194,7 +194,9 @@ def other_adapter(config: Config, coming: Mapping[str, Made]) -> Made | None:
         raise Mistake(f"compare.arms.other.specialist={name}", "is the specialist itself", "name another one")
     if name in coming:
         return coming[name]
-    *_, last = steps(of_specialist(config, name), "adapter")
+    other = of_specialist(config, name)
+    anew = other.train.model_copy(update={"start": None})  # a version to go on from is one of this specialist
+    *_, last = steps(other.model_copy(update={"train": anew}), "adapter")
     return last.made if last.made.complete else None
 
 

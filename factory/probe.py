@@ -118,11 +118,11 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
             if dev:
                 trainer.evaluate()
             watching = time.perf_counter() - watching
-        training = (peak.bytes or 0) - before
+        training = (peak.bytes or before) - before
         with fits.peak() as peak:
             prompts = sorted(rows["input_ids"], key=len)[-asked.evaluate.batch_size :]
             models.answer(policy.eval(), words, prompts, asked.evaluate.max_new_tokens)
-        answering = (peak.bytes or 0) - before
+        answering = (peak.bytes or before) - before
         del trainer, policy
     return Probe(
         before, training, answering, said, fits.room(runtime, models.device(runtime)), sum(times[1:]) / SPREAD, watching

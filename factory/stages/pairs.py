@@ -65,7 +65,7 @@ def pairs(
         counts[why] += 1
         if pair:
             told.append(line(words, row, *pair))
-    if not told:
+    if not any(one["split"] == "train" for one in told):
         hint = "raise train.prefer.temperature or samples, or leave this training out: train=qlora"
         raise DataMistake("train.prefer", f"no pair in {len(rows)} prompts ({dict(counts)})", hint)
     write(out / "pairs.arrow", told)
@@ -109,7 +109,7 @@ def judged(task: Specialist, row: Example, said: Sequence[Said]) -> tuple[tuple[
     graded = [(score.value, text) for text, score in zip(whole, task.grade(row, whole), strict=True)] if whole else []
     right = [text for value, text in graded if value >= 1]
     wrong = [Said(text) for _, text in sorted(graded, reverse=True) if text not in right]
-    wrong += [one for one in said if not one.ended]
+    wrong += [one for one in said if not (one.ended and one.text)]
     if not wrong:
         return None, "all right"
     return (Said(right[0] if right else row.answer), wrong[0]), "some right" if right else "none right"

@@ -80,6 +80,8 @@ def train(
 def room_for(model: Any, policy: Any, rows: Any, train: config.Train, runtime: config.Runtime) -> int:
     """The bytes above the base that this training is foretold to take; Mistake where there is no room for them."""
     shape = fits.Shape.of(model.config.get_text_config().to_dict())
+    if shape is None:
+        return 0  # unknown: nothing is refused
     where = models.device(runtime)
     return fits.refuse_what_does_not_fit(shape, trainable(policy), train, largest(rows, train), runtime, where)
 
@@ -166,7 +168,8 @@ def lora(model: Any, settings: config.Lora) -> Any:
     """The adapter's shape as PEFT takes it; routers are left alone unless asked."""
     from peft import LoraConfig
 
-    targets = settings.targets if settings.targets == "all-linear" else list(settings.targets)
+    # PEFT's own "all-linear" also means the experts and the router of some mixture-of-experts bases.
+    targets = coverage.kinds(model) if settings.targets == "all-linear" else list(settings.targets)
     return LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,

@@ -151,7 +151,12 @@ def arguments(train: config.Train, seed: int, checkpoints: Path, where: str, kin
     own = (
         {"packing": False, "router_aux_loss_coef": train.router_balance}
         if kind.args_of == "SFTConfig"
-        else {"loss_type": [train.prefer.loss], "beta": train.prefer.beta, "router_aux_loss_coef": train.router_balance}
+        else {
+            "loss_type": [train.prefer.loss],
+            "beta": train.prefer.beta,
+            "disable_dropout": False,
+            "router_aux_loss_coef": train.router_balance,
+        }
     )
     by = train.choose.by
     best = {

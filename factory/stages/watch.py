@@ -251,3 +251,5 @@ def told_to_stop(watch: Watch) -> Iterator[None]:
         yield
     finally:
         restored()
+    if watch.told is not None:  # it came too late for another checkpoint
+        leave()

@@ -145,3 +145,17 @@ def test_the_router_is_adapted_only_when_asked(base: Base) -> None:
     settings = config.load(["base=tiny"]).train.lora
     assert set(lora(model, settings).exclude_modules) == set(coverage.routers(model))
     assert lora(model, settings.model_copy(update={"gate": True})).exclude_modules is None
+
+
+@pytest.mark.parametrize("kind", ["qwen3_moe", "olmoe"])
+def test_all_linear_layers_are_neither_experts_nor_routers(base: Base, kind: str) -> None:
+    """PEFT's own "all-linear" adapts both on some of these bases."""
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from factory.stages.train import lora
+
+    model = AutoModelForCausalLM.from_pretrained(base(kind))
+    policy = get_peft_model(model, lora(model, config.load(["base=tiny"]).train.lora))
+    adapted = [name for name, value in policy.named_parameters() if value.requires_grad]
+    assert adapted and all("self_attn" in name for name in adapted)

@@ -204,18 +204,25 @@ def test_unpacking_is_not_in_the_contract() -> None:
 
 CODE = '''"""Code that comes with a base."""
 
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+class OwnConfig(LlamaConfig):
+    model_type = "somebodys_own"
 
 
 class OwnForCausalLM(LlamaForCausalLM):
-    """Somebody's own."""
+    config_class = OwnConfig
 '''
 
 
 def test_code_of_a_base_runs_only_by_its_digest(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     settings = json.loads((folder / "config.json").read_text())
-    settings["auto_map"] = {"AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}
+    settings["auto_map"] = {
+        "AutoConfig": "modeling_own.OwnConfig",
+        "AutoModelForCausalLM": "modeling_own.OwnForCausalLM",
+    }
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "modeling_own.py").write_text(CODE)
     words = (f"base.weights.path={folder}", "base.weights.quantisation.kind=none", "runtime.threads=1")
@@ -224,10 +231,17 @@ def test_code_of_a_base_runs_only_by_its_digest(tmp_path: Path) -> None:
         settings = asked(*words, *more)
         return models.load_base(models.weights_source(settings.base), settings.base.weights, settings.runtime)
 
+    assert type(loaded()).__name__ == "LlamaForCausalLM", "transformers has the architecture itself"
+    (folder / "config.json").write_text(json.dumps(settings | {"model_type": "somebodys_own"}))
     with pytest.raises(Mistake, match=r"code of its own \(modeling_own.py\), which is not run - read it") as caught:
         loaded()
     digest = caught.value.hint.rpartition("=")[2]
     assert type(loaded(f"base.weights.remote_code='{digest}'")).__name__ == "OwnForCausalLM"
     (folder / "modeling_own.py").write_text(CODE + "\nprint('more')\n")
     with pytest.raises(Mistake, match="it is not the code of that digest"):
+        loaded(f"base.weights.remote_code='{digest}'")
+    elsewhere = {"AutoModelForCausalLM": "owner/other--modeling_own.OwnForCausalLM"}
+    changed = settings | {"model_type": "somebodys_own", "auto_map": elsewhere}
+    (folder / "config.json").write_text(json.dumps(changed))
+    with pytest.raises(Mistake, match="its code is another repository's"):
         loaded(f"base.weights.remote_code='{digest}'")
