@@ -160,11 +160,11 @@ def differences(model: Any, train: config.Train, batches: Sequence[Batch]) -> It
     adapters = range(len(batches[0]))
     longer = [[[(i + [0] * 16, y + [IGNORED] * 16) for i, y in rows] for rows in batch] for batch in batches]
     begun, mixed = trained(model, train, adapters, []), trained(model, train, adapters, batches)
-    single, padded = (
+    single, more = (
         [torch.cat(one) for one in zip(*alone(model, train, these), strict=True)] for these in (batches, longer)
     )
     moved = torch.cat([(one - was).abs().flatten() for one, was in zip(single, begun, strict=True)])
-    for name, others in (("mixed", mixed), ("alone, more padding", padded)):
+    for name, others in (("mixed", mixed), ("alone, more padding", more)):
         off = torch.cat([(one - other).abs().flatten() for one, other in zip(single, others, strict=True)])
         far = (off > 1e-3 * moved.max()).double().mean()
         yield f"{name}: mean {off.mean() / moved.mean():.1e}, most {off.max() / moved.max():.1e}, {far:.1e} beyond 0.001"
