@@ -24,10 +24,10 @@ def ask(asked: Config, text: str) -> Answer:
     models.go_offline(asked.runtime)
     adapter, _ = registry.fetch(asked.registry, asked.registry.alias, Path(asked.runtime.runs) / "fetched")
     tokenizer, weights = models.tokenizer_source(asked.base), models.weights_source(asked.base)
-    contract = models.base_contract(weights, tokenizer, asked.base.weights)
+    contract = models.base_contract(weights, tokenizer, asked.adapted)
     models.check_contract(adapter, contract)
     words = models.load_tokenizer(tokenizer)
-    model = models.attach(models.load_base(weights, asked.base.weights, asked.runtime), adapter, contract)
+    model = models.attach(models.load_base(weights, asked.adapted, asked.runtime), adapter, contract)
     most = asked.evaluate.max_new_tokens
     ids = models.answer(model, words, [prompt_ids(words, [{"role": "user", "content": text}])], most)[0]
     return Answer(words.decode(ids).strip(), len(ids), len(ids) < most)

@@ -27,6 +27,22 @@ def routers(model: torch.nn.Module) -> list[str]:
     ]
 
 
+def gates(model: torch.nn.Module) -> list[str]:
+    """The weights of routers that are no linear layers, as PEFT is told of them; Mistake where a base has no routers."""
+    import torch
+
+    found = routers(model)
+    if not found:
+        raise Mistake("train.lora.gate=true", "this base has no routers", "leave it out: gate=false")
+    return sorted(
+        {
+            f"{name.rpartition('.')[2]}.weight"
+            for name in found
+            if not isinstance(model.get_submodule(name), torch.nn.Linear)
+        }
+    )
+
+
 def kinds(model: torch.nn.Module) -> list[str]:
     """The last part of the name of every linear layer but the head: what an adapter on all of them targets."""
     import torch
@@ -60,6 +76,9 @@ def fitting(model: torch.nn.Module, settings: Lora) -> None:
     narrow += [
         (min(shape[1:]), name) for name, shape in parameters.items() if any(ends(name, one) for one in settings.experts)
     ]
+    if settings.gate:
+        own = gates(model)
+        narrow += [(min(p.shape), name) for name, p in model.named_parameters() if any(ends(name, one) for one in own)]
     left = set() if settings.gate else set(routers(model))
     least, name = min(one for one in narrow if one[1] not in left)
     if settings.rank > least:

@@ -126,6 +126,13 @@ class Display:
         table.add_row("longest answers", f"+ {mib(found.answering)}", "-")
         table.add_row("room", mib(found.room), "fits" if found.fits else "does not fit")
         console.print(table)
+        if not found.ladder:
+            return
+        table = columns("for less memory, the least loss first", "foretold", "")
+        for rung in found.ladder:
+            fits = found.base + rung.bytes <= found.room
+            table.add_row(rung.words, f"+ {mib(rung.bytes)}", "fits" if fits else "does not fit")
+        console.print(table)
 
     def ends(self, specialist: str, made: Made) -> None:
         """Its bar goes."""

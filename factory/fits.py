@@ -130,21 +130,23 @@ def largest(labels: Sequence[Sequence[int]], rows: int) -> Batch:
     return Batch(len(longest), longest[0][0], longest[0][0] - min(first for _, first in longest) + 1)
 
 
-def foretold(shape: Shape, adapter: int, train: Train, batch: Batch, where: str) -> int:
+def foretold(shape: Shape, trained: int, train: Train, batch: Batch, where: str) -> int:
     """Bytes above the loaded base at the start of the backward pass of the largest batch, where they are most.
 
     What autograd keeps of a block of Llama's kind with an adapter on every layer, in numbers per token (counted with
     `saved_tensors_hooks`; docs/decisions/fits.md): 4 hidden for the two norms, queries, keys, values and the attention's
-    output, 4 inner for the feed-forward block, the rank once per layer, and a row of the attention's mask.
+    output, 4 inner for the feed-forward block, the rank once per layer, and a row of the attention's mask. `trained` is how
+    many numbers are: those of the adapter, or with `method=full` the base's own, which are there already.
     """
     wide, narrow = KEPT_BYTES[train.precision]
     tokens = batch.rows * batch.longest
     heads = (2 * shape.heads + 2 * shape.groups) * shape.head
-    block = wide * (4 * shape.hidden + heads) + narrow * (4 * shape.inner + 7 * train.lora.rank)
+    full = train.method == "full"
+    block = wide * (4 * shape.hidden + heads) + narrow * (4 * shape.inner + (0 if full else 7 * train.lora.rank))
     kept = block + wide * shape.hidden * (shape.layers - 1) if train.gradient_checkpointing else block * shape.layers
     mask = (tokens if train.packing else batch.longest) * (1 if train.gradient_checkpointing else shape.layers)
     head = FLOAT * logits(shape, train, batch)
-    states = adapter * FLOAT * (STATES_8BIT if "8bit" in train.optimizer else STATES)
+    states = trained * FLOAT * ((STATES_8BIT if "8bit" in train.optimizer else STATES) - full)
     return int((tokens * kept + head + states) * FRAGMENTS[where] + narrow * tokens * mask) + FIRST_STEP
 
 
@@ -163,7 +165,7 @@ SLICED, CHUNKED = 3, 5
 TILE = (4096, 8192)
 """Positions and words of a tile of TRL's head."""
 STATES, STATES_8BIT = 4.0, 2.5
-"""Weight, gradient and the two moments of an adapter's number, in floats."""
+"""Weight, gradient and the two moments of a trained number, in floats."""
 FIRST_STEP = 60 * 2**20
 """Bytes that libraries and buffers take with the first step."""
 FRAGMENTS = {"cpu": 1.75, "released": 1.05, "cuda": 1.1}
@@ -238,40 +240,43 @@ class Rung:
     bytes: int
 
 
-def ladder(shape: Shape, train: Train, batch: Batch, where: str) -> list[Rung]:
+def ladder(shape: Shape, trained: int, train: Train, batch: Batch, where: str) -> list[Rung]:
     """What to change for less memory, the least loss first, each rung with those below it."""
     rungs: list[Rung] = []
-    words: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
 
     def rung(**changes: Any) -> None:
         nonlocal train, batch
         for name, value in changes.items():
-            words[name] = value
+            changed[name] = value
         train = train.model_copy(update={name: value for name, value in changes.items() if name in Train.model_fields})
-        said = " ".join(f"train.{name}={str(value).lower()}" for name, value in words.items())
-        rungs.append(Rung(said, foretold(shape, adapter_parameters(shape, train.lora), train, batch, where)))
+        said = " ".join(f"train.{name}={str(value).lower()}" for name, value in changed.items())
+        rungs.append(Rung(said, foretold(shape, trained, train, batch, where)))
 
     while train.batch_size > 1 and train.batch_size % 2 == 0 and batch.rows > 1:
         batch = replace(batch, rows=batch.rows // 2)
         rung(batch_size=train.batch_size // 2, gradient_accumulation=train.gradient_accumulation * 2)
     if not train.gradient_checkpointing:
         rung(gradient_checkpointing=True)
-    lora = train.lora.model_copy(update={"rank": max(1, train.lora.rank // 2)})
+    words = [rungs[-1].words] if rungs else []
+    if train.method != "full" and train.lora.rank > 1:
+        lora = train.lora.model_copy(update={"rank": train.lora.rank // 2})
+        trained, train = trained * lora.rank // train.lora.rank, train.model_copy(update={"lora": lora})
+        words.append(f"train.lora.rank={lora.rank}")
     shorter = replace(batch, longest=batch.longest // 2, trained=min(batch.trained, batch.longest // 2))
-    least = foretold(shape, adapter_parameters(shape, lora), train, shorter, where)
-    before = f"{rungs[-1].words} " if rungs else ""
-    rungs.append(Rung(f"{before}train.lora.rank={lora.rank} tokenize.max_length={shorter.longest}", least))
+    least = foretold(shape, trained, train, shorter, where)
+    rungs.append(Rung(" ".join([*words, f"tokenize.max_length={shorter.longest}"]), least))
     return sorted(rungs, key=lambda one: -one.bytes)
 
 
 def refuse_what_does_not_fit(
-    shape: Shape, adapter: int, train: Train, batch: Batch, runtime: Runtime, device: str
+    shape: Shape, trained: int, train: Train, batch: Batch, runtime: Runtime, device: str
 ) -> int:
     """The bytes foretold; Mistake where they are more than there is room for, with the first change that would do."""
     where, held, whole = place(device, runtime), memory(), room(runtime, device)
-    wanted = foretold(shape, adapter, train, batch, where)
+    wanted = foretold(shape, trained, train, batch, where)
     if held + wanted > whole:
-        found = next((one for one in ladder(shape, train, batch, where) if held + one.bytes <= whole), None)
+        found = next((one for one in ladder(shape, trained, train, batch, where) if held + one.bytes <= whole), None)
         hint = f"{found.words} would take {mib(found.bytes)}" if found else "take a smaller base or a larger machine"
         raise Mistake("train", f"does not fit: {mib(wanted)} above the base foretold, {mib(whole - held)} there", hint)
     return wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +57,10 @@ def forecast(asked: Config, steps: list[Step]) -> list[Forecast]:
 def rows_of(asked: Config, stage: str) -> int | None:
     """The rows a stage works on: what it is asked for (none: all there are), or for training the rows it reads."""
     if stage in TRAININGS:
-        return asked.train.steps * asked.train.batch_size * asked.train.gradient_accumulation
+        second = asked.train.prefer if stage == "adapter" else None
+        return (second or asked.train).steps * asked.train.rows_per_step
+    if stage == "pairs":
+        return asked.train.prefer.rows if asked.train.prefer else None
     if stage in ("report", "comparison"):
         return asked.evaluate.rows or sum(1 for _ in exam_lines(asked))
     return asked.generate.rows
@@ -77,7 +80,13 @@ def tokens_of(asked: Config, step: Step, steps: list[Step]) -> str:
         return f"{step.made.manifest['counts']['tokens']:,}"
     if step.made.stage not in TRAININGS or not tokens.complete:
         return "-"
-    return f"{tokens.manifest['counts']['median'] * rows_of(asked, 'adapter'):,}"
+    both = 2 if preferring(asked, step) else 1
+    return f"{tokens.manifest['counts']['median'] * both * (rows_of(asked, step.made.stage) or 0):,}"
+
+
+def preferring(asked: Config, step: Step) -> bool:
+    """Whether a training is the second one, whose rows are pairs: twice the prompt, each with an answer."""
+    return step.made.stage == "adapter" and asked.train.prefer is not None
 
 
 def memory_of(asked: Config, step: Step, steps: list[Step]) -> str:
@@ -85,8 +94,8 @@ def memory_of(asked: Config, step: Step, steps: list[Step]) -> str:
     stage = step.made.stage
     if stage not in (*TRAININGS, "report", "comparison") or not asked.base.parameters:
         return "-"
-    weights = asked.base.weights
-    each = NF4_BYTES if weights.quantisation.kind == "nf4" and stage != "full" else BYTES[weights.dtype]
+    weights = step.given.get("base", asked.adapted)
+    each = NF4_BYTES if weights.quantisation.kind == "nf4" else BYTES[weights.dtype]
     said = f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
     shape = shape_of(asked) if stage in TRAININGS else None
     return said if shape is None else f"{said} + {fits.mib(above(asked, step, steps, shape))}"
@@ -98,7 +107,9 @@ def above(asked: Config, step: Step, steps: list[Step], shape: fits.Shape) -> in
     adapter = asked.base.parameters if train.method == "full" else fits.adapter_parameters(shape, train.lora)
     tokens = next(one.made for one in steps if one.made.stage == "tokens")
     where = fits.place("cpu" if asked.runtime.device != "cuda" else "cuda", asked.runtime)
-    return fits.foretold(shape, adapter or 0, train, batch_of(asked, tokens, train), where)
+    batch = batch_of(asked, tokens, train)
+    batch = replace(batch, rows=2 * batch.rows) if preferring(asked, step) else batch
+    return fits.foretold(shape, adapter or 0, train, batch, where)
 
 
 def shape_of(asked: Config) -> fits.Shape | None:
@@ -136,8 +147,10 @@ def rows_made(made: Made) -> int:
     """The rows a finished product was made from."""
     manifest = json.loads((made.folder / "manifest.json").read_text())
     if made.stage in TRAININGS:
-        train = manifest["asked"]["train"]
-        return train["steps"] * train["batch_size"] * train["gradient_accumulation"]
+        asked = manifest["asked"]
+        train = asked["train"]
+        steps = train["prefer"]["steps"] if asked["pairs"] else train["steps"]
+        return steps * train["batch_size"] * train["gradient_accumulation"]
     return max(1, manifest["counts"]["rows"])
 
 

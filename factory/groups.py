@@ -62,6 +62,11 @@ class Weights(Group):
     random_seed: NonNegativeInt | None  #: null: as shipped; a number: random weights of the same shape, from this seed
     remote_code: Text | None  #: digest of the code that comes with the base and may run; null: none may
 
+    def plain(self, dtype: str | None = None) -> Weights:
+        """The same weights without quantisation, in another type where one is given."""
+        quantisation = self.quantisation.model_copy(update={"kind": "none", "double": False, "unpacked": False})
+        return self.model_copy(update={"quantisation": quantisation, "dtype": dtype or self.dtype})
+
 
 class Base(Group):
     """The shared small model that every adapter sits on."""
@@ -504,19 +509,11 @@ class Config(Group):
     specialist: Specialist
     _said: tuple[str, ...] = PrivateAttr(())  #: the overrides it was composed from; no part of what was asked
 
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_base(cls, data: Any) -> Any:
-        """The methods that train on the plain base say so of the base too: its adapters are for that one."""
-        try:
-            method, weights = data["train"]["method"], data["base"]["weights"]
-            whole = {"dtype": "float32"} if method == "full" else {}
-            plain = {**weights["quantisation"], "kind": "none", "double": False, "unpacked": False}
-        except (KeyError, TypeError):
-            return data  # what is missing is told by its own name
-        if method not in ("lora", "full"):
-            return data
-        return {**data, "base": {**data["base"], "weights": {**weights, **whole, "quantisation": plain}}}
+    @property
+    def adapted(self) -> Weights:
+        """The base that adapters of this configuration sit on: plain where the method trains on the plain base."""
+        held = self.base.weights
+        return {"qlora": held, "lora": held.plain(), "full": held.plain("float32")}[self.train.method]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Config) and self.dump() == other.dump()

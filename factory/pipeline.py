@@ -95,7 +95,7 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "compare": config.compare,
         "prefer": config.train.prefer,
         **dict.fromkeys(set(SOMETIMES) - {"start"}),
-        "base": config.base.weights,
+        "base": config.adapted,
         "exam": exam(task),
         "lists": lists(task),
         "sets": sets(config),
@@ -145,15 +145,13 @@ def arm(config: Config, makes: str) -> dict[str, Any]:
     if makes == "start":
         return alone
     anew = {"train": alone["train"].model_copy(update={"start": None}), "start": None, "pairs": None}
-    weights = config.base.weights
     if makes == "random":
-        return anew | {"base": weights.model_copy(update={"random_seed": config.seed})}
+        return anew | {"base": config.adapted.model_copy(update={"random_seed": config.seed})}
     if makes == "full":
-        plain = weights.quantisation.model_copy(update={"kind": "none", "double": False, "unpacked": False})
         rate = config.compare.arms["full"].learning_rate
         return {
             **anew,
-            "base": weights.model_copy(update={"quantisation": plain, "dtype": "float32"}),
+            "base": config.base.weights.plain("float32"),
             "train": anew["train"].model_copy(update={"method": "full", "learning_rate": rate}),
         }
     return {}

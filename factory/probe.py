@@ -35,6 +35,7 @@ class Probe:
     room: int  #: memory this process may hold in all
     step: float  #: mean time of a step
     watching: float  #: time of one pass over the development rows
+    ladder: tuple[fits.Rung, ...]  #: what to change for less memory
 
     @property
     def fits(self) -> bool:
@@ -57,7 +58,7 @@ def probe(asked: config.Config, step: Step) -> Probe:
         found = ours.recv()
     except EOFError:
         child.join()
-        hint = "take a smaller train.batch_size, or see the ladder of `factory plan`"
+        hint = "take a smaller train.batch_size with train.gradient_accumulation, or train.gradient_checkpointing=true"
         raise Mistake("train", f"does not fit: the probe was killed (signal {-(child.exitcode or 0)})", hint) from None
     child.join()
     if isinstance(found, FactoryError):
@@ -105,6 +106,7 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
         before = fits.memory()
         policy = started(model, given["start"], contract, train, seed, quiet)
         said = room_for(model, policy, rows, train, runtime)
+        rungs = changes(model, policy, rows, train, runtime)
         trainer = new_trainer(
             policy, words, rows, dev, given["kept"], asked.specialist, few(train), seed, Path(out), runtime, quiet
         )
@@ -124,9 +126,18 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
             models.answer(policy.eval(), words, prompts, asked.evaluate.max_new_tokens)
         answering = (peak.bytes or before) - before
         del trainer, policy
-    return Probe(
-        before, training, answering, said, fits.room(runtime, models.device(runtime)), sum(times[1:]) / SPREAD, watching
-    )
+    room = fits.room(runtime, models.device(runtime))
+    return Probe(before, training, answering, said, room, sum(times[1:]) / SPREAD, watching, rungs)
+
+
+def changes(model: Any, policy: Any, rows: Any, train: config.Train, runtime: config.Runtime) -> tuple[fits.Rung, ...]:
+    """The ladder of this training; empty for a base of an unknown shape."""
+    from factory.stages.train import trainable
+    from factory.stages.trainer import largest
+
+    shape = fits.Shape.of(model.config.get_text_config().to_dict())
+    where = fits.place(models.device(runtime), runtime)
+    return () if shape is None else tuple(fits.ladder(shape, trainable(policy), train, largest(rows, train), where))
 
 
 def few(train: config.Train) -> config.Train:

@@ -40,8 +40,8 @@ class Lora(Group):
 
     @model_validator(mode="after")
     def _experts_take_no_dropout(self) -> Lora:
-        if self.experts and (self.dropout or self.dora):
-            raise ValueError("experts take neither dropout nor dora: set dropout=0 and dora=false")
+        if (self.experts or self.gate) and (self.dropout or self.dora):
+            raise ValueError("experts and routers take neither dropout nor dora: set dropout=0 and dora=false")
         return self
 
 

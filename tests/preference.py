@@ -26,7 +26,8 @@ from factory.stages.sitting import sit
 from factory.stats import mcnemar, paired_bootstrap
 from factory.store import Made
 
-SEEDS = (0, 1, 2)
+SEEDS = (3, 4, 5)
+"""Settings were chosen on 0 and 1."""
 DEV = "filter.split.dev_share=0.2"
 """Rows enough to tell a small difference."""
 
@@ -52,7 +53,7 @@ def both(words: Sequence[str], seed: int) -> dict[str, Any]:
 def scores(asked: config.Config, adapter: Made, rows: Sequence[Any]) -> list[float]:
     """The verifier's scores of an adapter's greedy answers."""
     weights, tokenizer = models.weights_source(asked.base), models.tokenizer_source(asked.base)
-    words, base = models.load_tokenizer(tokenizer), asked.base.weights
+    words, base = models.load_tokenizer(tokenizer), asked.adapted
     prompts = [prompt_ids(words, row.messages) for row in rows]
     with models.base_on_loan(weights, base, asked.runtime) as bare:
         model = models.attach(bare, adapter.folder / "adapter", models.base_contract(weights, tokenizer, base))
@@ -61,13 +62,15 @@ def scores(asked: config.Config, adapter: Made, rows: Sequence[Any]) -> list[flo
 
 
 def main(words: Sequence[str]) -> None:
-    """Runs what is missing and prints the table."""
+    """Runs what is missing and prints the table; `seeds=0,1` takes others."""
+    seeds = next(([int(one) for one in word[6:].split(",")] for word in words if word.startswith("seeds=")), SEEDS)
+    words = [word for word in words if not word.startswith("seeds=")]
     asked = config.load(words)
     with ProcessPoolExecutor(asked.runtime.jobs, mp_context=get_context("spawn")) as pool:
-        found = list(pool.map(both, [words] * len(SEEDS), SEEDS))
+        found = list(pool.map(both, [words] * len(seeds), seeds))
     table = columns("seed", "rows", "pairs", "before", "after", "gained", "lost", "difference", "95 % interval")
     everything = {name: [one for part in found for one in part[name]] for name in ("families", "start", "adapter")}
-    parts = [*zip(map(str, SEEDS), found, strict=True), ("all", everything)]
+    parts = [*zip(map(str, seeds), found, strict=True), ("all", everything)]
     for name, part in parts:
         before, after = part["start"], part["adapter"]
         lead = paired_bootstrap(before, after, part["families"], asked.evaluate.bootstrap, 0.95, 0)

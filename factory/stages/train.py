@@ -170,13 +170,14 @@ def lora(model: Any, settings: config.Lora) -> Any:
 
     # PEFT's own "all-linear" also means the experts and the router of some mixture-of-experts bases.
     targets = coverage.kinds(model) if settings.targets == "all-linear" else list(settings.targets)
+    parameters = [*settings.experts, *(coverage.gates(model) if settings.gate else ())]
     return LoraConfig(
         r=settings.rank,
         lora_alpha=settings.alpha,
         lora_dropout=settings.dropout,
         target_modules=targets,
         exclude_modules=None if settings.gate else coverage.routers(model) or None,
-        target_parameters=list(settings.experts) or None,
+        target_parameters=parameters or None,
         use_rslora=settings.rslora,
         use_dora=settings.dora,
         bias=settings.bias,

@@ -52,13 +52,18 @@ def new_trainer(
     names = dict(zip(rows["row"], rows["id"], strict=True))
     losses = Losses(out / "work" / ROWS, names, train.loss_rise)
     score = scorer(kept, words, specialist, train.choose, seed, events) if train.choose.by == "score" else None
+    pairs = "prompt_ids" in rows.column_names
     if train.choose.by != "last" and not dev:
-        raise Mistake(
-            f"train.choose.by={train.choose.by}", "there are no development rows", "raise filter.split.dev_share"
-        )
+        what, keys = ("pairs of ", "train.prefer.rows or samples, or ") if pairs else ("", "")
+        hint = f"raise {keys}filter.split.dev_share"
+        raise Mistake(f"train.choose.by={train.choose.by}", f"there are no {what}development rows", hint)
+    known = hasattr(policy.config.get_text_config(), "num_experts")
+    if train.router_balance and train.head == "chunked" and not known:
+        what = "TRL's head does not know how many experts this base has"
+        raise Mistake(f"train.router_balance={train.router_balance}", what, "take train.head=sliced")
     trained = {name: p for name, p in policy.named_parameters() if p.requires_grad}
     values = {name: p.detach().to(torch.float32, copy=True) for name, p in trained.items()}
-    kind = watch.PreferenceTrainer if train.prefer and "prompt_ids" in rows.column_names else watch.Trainer
+    kind = watch.PreferenceTrainer if pairs else watch.Trainer
     trainer = kind(
         model=policy,
         args=arguments(train, seed, out / "work" / "checkpoints", models.device(runtime), kind, evaluated=bool(dev)),
@@ -192,7 +197,6 @@ def arguments(train: config.Train, seed: int, checkpoints: Path, where: str, kin
         disable_tqdm=True,
         report_to="none",
         save_steps=train.checkpoint_every,
-        save_total_limit=2 if by == "last" else 3,
         eval_strategy="steps" if evaluated else "no",
         eval_steps=train.checkpoint_every,
         **own,

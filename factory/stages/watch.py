@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,8 @@ from factory.errors import DataMistake
 from factory.stages.losses import HINT, Losses
 from factory.store import Events, write
 
+KEPT = 2
+"""Checkpoints: the last may be that of the last step, from which nothing can be gone on with."""
 ROW = "row"
 """The column, and the entry of a batch, that says which rows are in it."""
 
@@ -212,9 +215,10 @@ class Watch(TrainerCallback):
             self.events("step", done=state.global_step, total=state.max_steps, **figures)
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """The checkpoint is whole: say so, last. Then the process may end."""
+        """The checkpoint is whole: say so, last, and let older ones go. Then the process may end."""
         self.losses.flush()
         write(Path(args.output_dir) / f"checkpoint-{state.global_step}" / self.marker, "")
+        spare(Path(args.output_dir), state)
         if self.told is not None:
             self.events(f"checkpoint of step {state.global_step} written")
             self.leave()
@@ -222,6 +226,17 @@ class Watch(TrainerCallback):
     def leave(self) -> None:
         """Does what the signal does outside a training."""
         raise NotImplementedError
+
+
+def spare(folder: Path, state: TrainerState) -> None:
+    """Removes the checkpoints before the newest two, but for the best one.
+
+    The Trainer would do so before the newest counts: a kill between the two could cost the best.
+    """
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for path in found[:-KEPT]:
+        if path.name != Path(state.best_model_checkpoint or "").name:
+            shutil.rmtree(path)
 
 
 @contextmanager

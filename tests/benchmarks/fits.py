@@ -34,8 +34,9 @@ SETTINGS = (
 )
 
 
-def measured(words: tuple[str, ...], runs: Path, steps: int) -> tuple[Probe, config.Train, dict]:
+def measured(words: tuple[str, ...], runs: Path, rows: int) -> tuple[Probe, config.Train, dict]:
     """The probe of a setting, its training's configuration, and what the training was."""
+    steps = -(-rows // config.load(list(words)).train.rows_per_step)
     common = ["generate.rows=600", "runtime.threads=1", "runtime.workers=1", f"train.steps={steps}"]
     asked = config.load([*common, f"train.checkpoint_every={steps}", f"runtime.runs={runs}", *words])
     list(pipeline.run(asked, "tokens", lambda *_, **__: None))
@@ -45,7 +46,8 @@ def measured(words: tuple[str, ...], runs: Path, steps: int) -> tuple[Probe, con
         write(place, json.dumps(asdict(probe(asked, step))))
     if not step.made.complete:
         trained(asked)
-    return Probe(**json.loads(place.read_text())), asked.train, step.made.facts["fit"]
+    found = json.loads(place.read_text())
+    return Probe(**found | {"ladder": ()}), asked.train, step.made.facts["fit"]
 
 
 def trained(asked: config.Config) -> None:
@@ -60,12 +62,12 @@ def main() -> None:
     """All settings; then the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=Path, default=Path("runs/bench-fits"), help="folder, kept")
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--rows", type=int, default=1000, help="that each training reads, in steps of its batch")
     asked = parser.parse_args()
     console.print("  ".join(f"{name} {value}" for name, value in made_with(config.load([]).runtime).items()))
     table = columns("setting", "peak", "foretold", "off", "probed", "off", "answers", "time", "after the probe", "off")
     for words in SETTINGS:
-        found, train, fit = measured(words, asked.runs.absolute(), asked.steps)
+        found, train, fit = measured(words, asked.runs.absolute(), asked.rows)
         took, said = fit["seconds_per_step"] * train.steps, found.seconds(train)
         table.add_row(
             " ".join(words).replace("train.", ""),

@@ -158,6 +158,7 @@ def test_the_base_is_asked_for_by_the_rows_it_judges_and_by_no_others(tmp_path: 
     assert len({one["kept"], other["kept"], keys()["kept"]}) == 3
     plain = keys("quality=difficulty", "base.weights.quantisation.kind=none")
     assert plain["kept"] != one["kept"], "scored as it is used"
+    assert keys("quality=difficulty", "train=lora")["kept"] == one["kept"], "what trains on it is another matter"
     elsewhere = keys("quality=difficulty", f"runtime.runs={tmp_path}", "runtime.threads=2")
     assert elsewhere == one, "where it runs is no part of it"
 

@@ -26,8 +26,8 @@ def answers(asked: Config, adapter: Path, prompts: Sequence[str], most: int) -> 
     models.go_offline(asked.runtime)
     tokenizer, weights = models.tokenizer_source(asked.base), models.weights_source(asked.base)
     words = models.load_tokenizer(tokenizer)
-    contract = models.base_contract(weights, tokenizer, asked.base.weights)
-    model = models.attach(models.load_base(weights, asked.base.weights, asked.runtime), adapter, contract)
+    contract = models.base_contract(weights, tokenizer, asked.adapted)
+    model = models.attach(models.load_base(weights, asked.adapted, asked.runtime), adapter, contract)
     ids = [prompt_ids(words, [{"role": "user", "content": prompt}]) for prompt in prompts]
     order, size, found = sorted(range(len(ids)), key=lambda i: len(ids[i])), asked.evaluate.batch_size, {}
     for arm in ARMS:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from factory import config, coverage, models, pipeline
-from factory.errors import DataMistake
+from factory.errors import DataMistake, Mistake
 from factory.store import Made
 
 EXPERTS = "train.lora.experts=[mlp.experts.gate_up_proj,mlp.experts.down_proj]"
@@ -20,7 +20,6 @@ SMALL = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 4,
-    "num_experts": 4,
     "num_experts_per_tok": 2,
     "max_position_embeddings": 512,
 }
@@ -36,11 +35,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     def make(kind: str) -> Path:
         folder = tmp_path_factory.getbasetemp() / kind
         if not folder.exists():
-            more = {"moe_intermediate_size": 64, "head_dim": 16} if kind == "qwen3_moe" else {}
+            own = {
+                "olmoe": {"num_experts": 4},
+                "qwen3_moe": {"num_experts": 4, "moe_intermediate_size": 64, "head_dim": 16},
+                "granitemoe": {"num_local_experts": 4},
+            }
             torch.manual_seed(0)
             tiny = config.data_dir() / "base" / "tiny"
             vocabulary = json.loads((tiny / "config.json").read_text())["vocab_size"]
-            shape = AutoConfig.for_model(kind, **SMALL | more | {"vocab_size": vocabulary})
+            shape = AutoConfig.for_model(kind, **SMALL | own.get(kind, {}) | {"vocab_size": vocabulary})
             AutoModelForCausalLM.from_config(shape).save_pretrained(folder)
             for name in models.TOKENIZER_FILES:
                 if (tiny / name).exists():
@@ -114,6 +117,40 @@ def test_frozen_experts_are_caught(train: Callable[..., Made], kind: str, monkey
         DataMistake, match=r"train, coverage: 4 adapted modules received no gradient: model.layers.0.mlp.experts"
     ):
         train(kind)
+
+
+@pytest.mark.parametrize("kind", ["olmoe", "granitemoe"])
+def test_routers_train_where_they_are_asked_for(train: Callable[..., Made], kind: str) -> None:
+    """Their weight is a parameter and no layer: the adapter sits on it, also when it is loaded again."""
+    import torch
+
+    experts = "train.lora.experts=[]"
+    made = train(kind, experts, "train.lora.gate=true", "train.lora.rank=2", "train.router_balance=0.01")
+    found = json.loads(made.file("coverage.json").read_text())
+    assert found["modules"] == 2 * (4 + 1) and found["still_experts"] == {}
+    contract = json.loads(made.file("adapter/contract.json").read_text())
+    router = {"olmoe": ".mlp.gate.", "granitemoe": ".block_sparse_moe.router."}[kind]
+    assert len([name for name in contract["shapes"] if router in name]) == 4
+    bare = models.LOAN.model
+    contract = {name: contract[name] for name in ("base_weights", "tokenizer", "quantisation")}
+    loaded = models.attach(bare, made.folder / "adapter", contract)
+    ids = torch.arange(300, 340).reshape(2, 20)
+    with torch.inference_mode():
+        moved = loaded(input_ids=ids).logits
+        with loaded.disable_adapter():
+            assert not torch.allclose(moved, loaded(input_ids=ids).logits)
+
+
+def test_what_a_router_cannot_do_is_said(train: Callable[..., Made]) -> None:
+    with pytest.raises(Mistake, match=r"train.lora.rank=16: model.layers.0.mlp.gate.weight is only 4 wide - take 4"):
+        train("olmoe", "train.lora.gate=true")
+    with pytest.raises(Mistake, match="train.lora.gate=true: this base has no routers - leave it out"):
+        train("llama", "train.lora.experts=[]", "train.lora.gate=true")
+    words = ("train.lora.experts=[]", "train.router_balance=0.01", "train.head=chunked")
+    with pytest.raises(
+        Mistake, match=r"train.router_balance=0.01: TRL's head does not know .* - take train.head=sliced"
+    ):
+        train("granitemoe", *words)
 
 
 def test_experts_that_no_token_met_are_listed(base: Base) -> None:

@@ -86,11 +86,22 @@ def test_memory_grows_with_the_batch() -> None:
 
 
 def test_every_rung_of_the_ladder_takes_less() -> None:
-    rungs = fits.ladder(nano(), train("train.batch_size=32"), BATCH, "cpu")
+    asked = train("train.batch_size=32")
+    rungs = fits.ladder(nano(), fits.adapter_parameters(nano(), asked.lora), asked, BATCH, "cpu")
     sizes = [foretold(), *(rung.bytes for rung in rungs)]
     assert sizes == sorted(sizes, reverse=True) and len(set(sizes)) == len(sizes)
     assert rungs[0].words == "train.batch_size=16 train.gradient_accumulation=2"
     assert "train.gradient_checkpointing=true" in rungs[-1].words and "tokenize.max_length=150" in rungs[-1].words
+
+
+def test_every_weight_of_a_base_is_there_already() -> None:
+    """Its gradient and two moments come on top; there is no adapter whose rank could be halved."""
+    asked, weights = train("train=full"), 18_900_000
+    with_none = fits.foretold(nano(), 0, asked, BATCH, "released")
+    assert fits.foretold(nano(), weights, asked, BATCH, "released") - with_none == pytest.approx(1.05 * 3 * 4 * weights)
+    assert with_none < foretold(where="released"), "no inner side of an adapter is kept"
+    rungs = fits.ladder(nano(), weights, asked, BATCH, "cpu")
+    assert rungs[-1].words.endswith("tokenize.max_length=150") and "rank" not in rungs[-1].words
 
 
 def test_the_change_that_is_advised_fits() -> None:

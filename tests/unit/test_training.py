@@ -76,7 +76,7 @@ def test_the_neighbours_of_a_packed_row_do_not_change_it() -> None:
     from factory.stages.watch import ROW, Rows
 
     asked = config.load(["base=tiny", PLAIN, "runtime.threads=1"])
-    model = models.load_base(models.weights_source(asked.base), asked.base.weights, asked.runtime)
+    model = models.load_base(models.weights_source(asked.base), asked.adapted, asked.runtime)
     draw = torch.Generator().manual_seed(0)
 
     def row(length: int) -> dict[str, Any]:
