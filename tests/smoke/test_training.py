@@ -44,6 +44,8 @@ def test_a_probe_says_what_a_training_takes(factory, beside) -> None:
     done = factory("plan", "--probe", *words)
     assert done.code == 0, done.err
     assert "a step" in done.out and "foretold" in done.out and "longest answers" in done.out and " fits" in done.out
+    ladder = done.out.partition("for less memory")[2]
+    assert "train.gradient_checkpointing=true" in ladder and "train.lora.rank=8 tokenize.max_length=" in ladder
 
 
 @pytest.mark.parametrize("verb", [("plan", "--probe"), ("train",)], ids=" ".join)

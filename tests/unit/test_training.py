@@ -142,6 +142,20 @@ def test_a_preference_goes_on_from_the_same_adapter(trained: Trained) -> None:
     assert 0 < max(np.abs(ours[name] - theirs[name]).max() for name in ours) < 0.01
 
 
+def test_a_second_training_is_foretold_by_its_own_steps_and_pairs(trained: Trained, tmp_path: Path) -> None:
+    """Two answers to a prompt are two rows: twice the memory of a step, and its own number of steps."""
+    from factory.forecast import forecast
+
+    trained()
+    words = ["base=tiny", "profile=smoke", "train=dpo", "train.steps=6", "train.prefer.steps=5", "train.prefer.rows=30"]
+    asked = config.load([*words, f"runtime.runs={tmp_path}"])
+    found = {one.stage: one for one in forecast(asked, list(pipeline.steps(asked, "adapter")))}
+    size = asked.train.batch_size
+    assert [found[name].rows for name in ("start", "pairs", "adapter")] == [str(6 * size), "30", str(5 * size)]
+    first, second = (float(found[name].memory.split()[-2].replace(",", "")) for name in ("start", "adapter"))
+    assert 1.5 * first < second < 2.1 * first
+
+
 def test_the_best_checkpoint_is_counted_as_one_of_so_many(trained: Trained) -> None:
     made = trained("train.choose.by=loss", "train.checkpoint_every=2", "train.learning_rate=0.2")
     found = {
