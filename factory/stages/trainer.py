@@ -157,7 +157,8 @@ def arguments(train: config.Train, seed: int, checkpoints: Path, where: str, kin
         {"packing": False, "router_aux_loss_coef": train.router_balance}
         if kind.args_of == "SFTConfig"
         else {
-            "loss_type": [train.prefer.loss],
+            "loss_type": [train.prefer.loss, "sft"],
+            "loss_weights": [1.0, train.prefer.sft_weight],
             "beta": train.prefer.beta,
             "disable_dropout": False,
             "router_aux_loss_coef": train.router_balance,
