@@ -97,7 +97,7 @@ def above(asked: Config, step: Step, steps: list[Step], shape: fits.Shape) -> in
     train = step.given["train"]
     adapter = asked.base.parameters if train.method == "full" else fits.adapter_parameters(shape, train.lora)
     tokens = next(one.made for one in steps if one.made.stage == "tokens")
-    where = fits.place("cpu" if asked.runtime.device != "cuda" else "cuda", asked.runtime)
+    where = fits.place(asked.runtime.device, asked.runtime)
     return fits.foretold(shape, adapter or 0, train, batch_of(asked, tokens, train), where)
 
 
