@@ -238,9 +238,8 @@ def main(words: Sequence[str]) -> int:
             rungs = []
             for lever, found in ladder(common, root / "runs"):
                 rungs.append((lever, found))
-                console.print(
-                    f"  {name}, {lever}: " + (found if isinstance(found, str) else f"{found.tokens:,.0f} tokens/s")
-                )
+                said = found if isinstance(found, str) else f"{found.tokens:,.0f} tokens/s"
+                console.print(f"  {name}, {lever}: {said}", markup=False)
             console.print(table(name, rungs))
             models.LOAN.key, models.LOAN.model = (), None
     return 0

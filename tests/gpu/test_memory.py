@@ -30,7 +30,8 @@ def test_the_peak_is_as_foretold(
 ) -> None:
     """In a process of its own, so that nothing is held from before; on a CPU smaller, so that it is soon done."""
     running = start(*NANO, f"train.batch_size={64 if device == 'cuda' else 8}", *setting)
-    assert running.wait() == 0, running.communicate()[0]
+    said = running.communicate()[0]
+    assert running.returncode == 0, said
     (folder,) = tmp_path.glob("sql/adapter-*")
     fit = Made("adapter", "", folder).facts["fit"]
     assert fit["peak"] == pytest.approx(fit["foretold"], rel=0.2 if device == "cuda" else 0.5)
