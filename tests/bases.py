@@ -98,9 +98,11 @@ def unwritten(seed: int = 0) -> Iterator[None]:
         weights = drawn(shape, dtype, device_map[""], seed)
         for name in ("revision", "trust_remote_code"):
             settings.pop(name)
-        return kind.from_pretrained(
+        model = kind.from_pretrained(
             None, config=shape, state_dict=weights, dtype=dtype, device_map=device_map, **settings
         )
+        model.name_or_path = model.config.name_or_path = str(path)  # as loading from there would leave it
+        return model
 
     AutoModelForCausalLM.from_pretrained = classmethod(from_pretrained)
     try:
