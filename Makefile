@@ -9,10 +9,10 @@ FACTORY := $(BIN)/factory
 OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench benchfits benchfleet golden lock clean
+.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: .venv/.complete  ## the environment in .venv, from requirements.lock
 
@@ -72,6 +72,9 @@ benchfits: setup  ## plan against truth: memory and time of a dozen trainings as
 
 benchfleet: setup  ## eight jobs on one base beside the same jobs alone (about an hour on two cores)
 	$(BIN)/python -m tests.benchmarks.fleet $(ARGS)
+
+bench-gpu: setup  ## what each lever of training is worth on a GPU, on random weights of real shapes; ARGS="--tiny": a trial
+	$(BIN)/python -m tests.benchmarks.gpu $(ARGS)
 
 golden: setup  ## pin the digests of the smoke products again, after a version was raised
 	$(BIN)/python tests/golden/pin.py

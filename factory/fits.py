@@ -16,6 +16,7 @@ from typing import Any
 from factory.chat import IGNORED
 from factory.config import Lora, Runtime, Train
 from factory.errors import Mistake
+from factory.made_with import library
 
 MEGA = 2**20
 FLOAT = 4
@@ -174,8 +175,24 @@ torch's allocator on a GPU (assumed)."""
 
 
 def place(device: str, runtime: Runtime) -> str:
-    """Whose habits the memory follows."""
-    return "cuda" if device == "cuda" else "released" if runtime.release else "cpu"
+    """Whose habits the memory follows; `auto` is the GPU where there is one."""
+    if device == "cuda" or (device == "auto" and gpu()):
+        return "cuda"
+    return "released" if runtime.release else "cpu"
+
+
+def gpu() -> bool:
+    """Whether torch would find a GPU here; asked of the driver where torch is not loaded, since that takes seconds."""
+    if "torch" in sys.modules:
+        return bool(sys.modules["torch"].cuda.is_available())
+    if library("torch").endswith("+cpu"):
+        return False
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
 def adapter_parameters(shape: Shape, settings: Lora) -> int:

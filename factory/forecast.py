@@ -106,7 +106,7 @@ def above(asked: Config, step: Step, steps: list[Step], shape: fits.Shape) -> in
     train = step.given["train"]
     adapter = asked.base.parameters if train.method == "full" else fits.adapter_parameters(shape, train.lora)
     tokens = next(one.made for one in steps if one.made.stage == "tokens")
-    where = fits.place("cpu" if asked.runtime.device != "cuda" else "cuda", asked.runtime)
+    where = fits.place(asked.runtime.device, asked.runtime)
     batch = batch_of(asked, tokens, train)
     batch = replace(batch, rows=2 * batch.rows) if preferring(asked, step) else batch
     return fits.foretold(shape, adapter or 0, train, batch, where)

@@ -16,6 +16,7 @@ LIBRARIES = (
     "peft",
     "trl",
     "bitsandbytes",
+    "liger-kernel",
     "accelerate",
     "datasets",
     "tokenizers",

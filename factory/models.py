@@ -337,8 +337,8 @@ def strip(model: PreTrainedModel) -> None:
         model.forward = LOAN.forward
     if getattr(model, "_require_grads_hooks", None):
         model.disable_input_require_grads()
-    if model.is_gradient_checkpointing:
-        model.gradient_checkpointing_disable()
+    if model.is_activation_checkpointing:
+        model.activation_checkpointing_disable()
     model.requires_grad_(False)
     model.eval()
     gc.collect()

@@ -89,7 +89,7 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
     """The figures, of this process."""
     from factory.stages import watch  # noqa: F401  (what is imported later would count as memory of the training)
     from factory.stages.order import order
-    from factory.stages.train import room_for, started
+    from factory.stages.train import bare, room_for, started
     from factory.stages.trainer import dataset, lengths, new_trainer, rows_of
 
     models.go_offline(asked.runtime)
@@ -100,7 +100,7 @@ def looked(asked: config.Config, given: Mapping[str, Any]) -> Probe:
     rows, dev = dataset(tokens, ("train", "replay")), dataset(tokens, ("dev",))
     contract = models.base_contract(given["weights"], given["tokenizer"], given["base"])
     with (
-        models.base_on_loan(given["weights"], given["base"], runtime, training=True) as model,
+        bare(given["weights"], given["base"], runtime, train) as (model, _),
         tempfile.TemporaryDirectory() as out,
     ):
         before = fits.memory()

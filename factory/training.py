@@ -108,6 +108,7 @@ class Train(Group):
     head: Literal["sliced", "chunked"]  #: logits from the first trained position on, or in chunks of the vocabulary
     precision: Literal["float32", "bfloat16"]  #: of the forward and backward pass
     compile: bool  #: torch.compile
+    liger: bool  #: fused norms, rotary embedding and feed-forward of liger-kernel, on a GPU
     router_balance: NonNegativeFloat  #: weight of the loss that keeps routed experts busy; 0: none
     checkpoint_every: PositiveInt  #: steps
     log_every: PositiveInt  #: steps

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from factory import config, coverage, fits, models
+from factory import config, coverage, fits, kernels, models
 from factory.errors import DataMistake, Mistake
 from factory.rows import write_jsonl, write_table
 from factory.stages.losses import visits
@@ -128,10 +128,16 @@ def bare(
     weights: Source, base: config.Weights, runtime: config.Runtime, train: config.Train
 ) -> Iterator[tuple[Any, str]]:
     """The base to train on, and what is not in 4 bit: on loan, or one of its own where every weight of it will change."""
+    kernels.there(train.liger, models.device(runtime))  # before a large base is loaded
     if train.method == "full":
-        yield models.load_base(weights, base, runtime), "every weight in float32"
+        model = models.load_base(weights, base, runtime)
+        with kernels.liger(model, train.liger):
+            yield model, "every weight in float32"
     else:
-        with models.base_on_loan(weights, base, runtime, training=True) as model:
+        with (
+            models.base_on_loan(weights, base, runtime, training=True) as model,
+            kernels.liger(model, train.liger),
+        ):
             yield model, models.LOAN.left
 
 

@@ -38,6 +38,7 @@ LAYERS = (
         "chat",
         "coverage",
         "fits",
+        "kernels",
         "stats",
         "nearest",
         "pages",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import dataclasses
 import json
+import sys
 
 import pytest
 
@@ -138,3 +140,38 @@ def test_the_peak_is_that_of_the_block() -> None:
     if peak.bytes is None:
         pytest.skip("this system has no mark to set back")
     assert 190 * fits.MEGA < peak.bytes - held < 230 * fits.MEGA
+
+
+@pytest.mark.parametrize(
+    ("torch", "driver", "devices", "there"),
+    [
+        ("2.13.0", True, 1, True),
+        ("2.13.0", True, 0, False),
+        ("2.13.0+cpu", True, 1, False),
+        ("2.13.0", False, 1, False),
+    ],
+)
+def test_a_plan_follows_the_gpu_that_auto_would_take(
+    torch: str, driver: bool, devices: int, there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked of the driver: a plan does not load torch."""
+
+    class Driver:
+        def __init__(self, name: str) -> None:
+            if not driver:
+                raise OSError(name)
+
+        def cuInit(self, flags: int) -> int:  # noqa: N802  (the driver's names)
+            return 0
+
+        def cuDeviceGetCount(self, count: ctypes.c_int) -> int:  # noqa: N802
+            count.value = devices
+            return 0
+
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(fits, "library", lambda name: torch)
+    monkeypatch.setattr(fits.ctypes, "CDLL", Driver)
+    monkeypatch.setattr(fits.ctypes, "byref", lambda count: count)
+    assert fits.gpu() is there
+    assert fits.place("auto", runtime()) == ("cuda" if there else "cpu")
+    assert fits.place("cpu", runtime()) == "cpu" and fits.place("cuda", runtime()) == "cuda"
