@@ -1,11 +1,12 @@
 """The command line: the only module that reads argv or prints.
 
-`main(argv)` returns the exit code: 0 done, 2 a user's mistake, 3 something outside failed, 4 the gate said no,
-70 a bug (with its traceback), 130 interrupted.
+`main(argv)` returns the exit code: 0 done, 2 a user's mistake, 3 something outside failed, 4 the gate said no or a version
+made again is another one, 70 a bug (with its traceback), 130 interrupted.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -41,6 +42,10 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   sweep        one run per point of a grid: train.lora.rank=8,16
   gate         the gate's verdict on this configuration's report; registers nothing
   registry     the versions of this specialist on this base
+  why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
+               number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
+  reproduce [VERSION]    makes it again from what the registry holds, and says identical or what differs. --to FOLDER
+  gc           what no version, alias or named configuration needs, with its size. --remove: removes it
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
@@ -103,7 +108,7 @@ def dispatch(argv: list[str]) -> int:
         return 0
     overrides = [word for word in words if OVERRIDE.fullmatch(word)]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show", "new", "diff", "export", "part", "plan"):
+    if rest and verb not in ("ask", "show", "new", "diff", "export", "part", "plan", "why", "reproduce", "gc"):
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
 
@@ -259,6 +264,80 @@ def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
             asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate"
         )
     plain("the gate passes")
+    return 0
+
+
+def why(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Where a version comes from, or the training rows nearest to one of its answers."""
+    from factory import lineage
+    from factory import why as reasons
+
+    words = [word for word in rest if word != "--json"]
+    if len(words) > 2:
+        raise Mistake("why", f"{len(words)} words", "write factory why VERSION ROW, a prompt in quotes")
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        origin = lineage.origin(asked, words[0] if words else asked.registry.alias)
+        found = reasons.why(origin, asked, words[1]) if len(words) == 2 else None
+    if "--json" in rest:
+        plain(json.dumps(found.plain() if found else reasons.lineage(origin), indent=1))
+        return 0
+    for line in reasons.told(found, asked.lineage.shown) if found else reasons.about(origin):
+        plain(line)
+    if not found:
+        display.lineage(origin.products)
+    return 0
+
+
+def reproduce(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """A version made again, and held against what was registered."""
+    from factory import fleet, lineage
+    from factory.reproduce import reproduce as again
+
+    to = rest[rest.index("--to") + 1 :][:1] if "--to" in rest else []
+    words = [word for word in rest if word not in ("--to", *to)]
+    if len(words) > 1 or ("--to" in rest and not to):
+        raise Mistake("reproduce", "which version, and where to?", "write factory reproduce VERSION --to FOLDER")
+    asked, found = loaded(overrides), []
+    with Display(asked) as display:
+        origin = lineage.origin(asked, words[0] if words else asked.registry.alias)
+        folder = Path(to[0]) if to else lineage.reproduced(asked, origin.model, origin.number)
+        for came in again(origin, asked, folder, display.of):
+            if isinstance(came, fleet.Failed):
+                return told(came.specialist, came, False)
+            display.product(came.specialist, came.made, came.found)
+            found.append(came.found)
+    earlier = f"; all of it by an earlier try: delete {folder} to make it anew" if all(found) else ""
+    plain(
+        f"identical: {origin.name}, every product up to its adapter and the files that the registry gives out{earlier}"
+    )
+    return 0
+
+
+def gc(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """What nobody needs; with `--remove` it goes."""
+    from factory.gc import left, removed
+
+    if rest not in ([], ["--remove"]):
+        raise Mistake(rest[0], "not an override", "write key=value, or --remove")
+    asked = several(overrides)
+    with Display(next(iter(asked.values()))) as display:
+        found = left(asked)
+    if not found:
+        plain("nothing: versions, aliases or the named configuration need all there is")
+        return 0
+    sizes = ["-" if one.bytes is None else f"{one.bytes / 1024:,.0f} KiB" for one in found]
+    display.table(("what", "why", "size"), [(one.what, one.why, at) for one, at in zip(found, sizes, strict=True)])
+    total = f"{len(found)} things, {sum(one.bytes or 0 for one in found) / 2**20:,.1f} MiB"
+    if not rest:
+        plain(f"{total}: nothing was removed, factory gc --remove does it")
+        return 0
+    lost = 0
+    for one, why_not in removed(found, asked):
+        if why_not:
+            complain(f"{one.what}: left, {why_not}")
+        lost += not why_not
+    plain(f"{total}: {lost} removed")
     return 0
 
 
@@ -431,6 +510,9 @@ VERBS: dict[str, Verb] = {
     "sweep": sweep,
     "gate": gate,
     "registry": registry_verb,
+    "why": why,
+    "reproduce": reproduce,
+    "gc": gc,
     "ask": ask,
     "pretrain": pretrain,
     "growth": growth,

@@ -40,6 +40,7 @@ from factory.groups import (
     Judge,
     Language,
     Length,
+    Lineage,
     NearDuplicate,
     Nearest,
     NetworkShape,
@@ -88,6 +89,7 @@ __all__ = [
     "Judge",
     "Language",
     "Length",
+    "Lineage",
     "Lora",
     "NearDuplicate",
     "Nearest",
@@ -118,6 +120,7 @@ __all__ = [
     "load",
     "of_specialist",
     "resolve_path",
+    "typed",
     "user_conf_dir",
 ]
 
@@ -167,13 +170,20 @@ def load(overrides: Sequence[str]) -> Config:
     if own:
         _refuse_shadows(own)
     _check_overrides(overrides)
-    plain = _compose(overrides, own)
+    return typed(_compose(overrides, own), overrides)
+
+
+def typed(plain: Mapping[str, Any], said: Sequence[str]) -> Config:
+    """Plain data as a configuration: what Hydra composed, or an earlier `dump`; `said` are the overrides it goes by.
+
+    Raises ConfigMistake: one line that names the key, and what would be right.
+    """
     try:
-        typed = Config.model_validate(plain)
+        config = Config.model_validate(plain)
     except ValidationError as error:
         raise _type_mistake(error) from None
-    typed._said = tuple(overrides)
-    return typed
+    config._said = tuple(said)
+    return config
 
 
 def of_specialist(asked: Config, name: str) -> Config:

@@ -191,6 +191,15 @@ class Display:
             table.add_row(*row)
         console.print(table)
 
+    def lineage(self, products: Mapping[str, Made]) -> None:
+        """The products that a version was made from: key, what came of each, and where it is."""
+        table = columns("product", "key", "what came of it", "folder")
+        for stage, made in products.items():
+            lines = [line for line in told(made) if not line.startswith("page: ")]
+            where = str(made.folder) if made.complete else "not on this machine"
+            table.add_row(stage, made.key[:10], Text("\n".join(lines)), where)
+        console.print(table)
+
     def preview(self, rows: Iterable[Previewed]) -> None:
         """Rendered rows, the trained span in colour (and between marks where there is none)."""
         for row in rows:

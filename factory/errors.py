@@ -6,10 +6,11 @@
     │   ├── ContractMismatch          an adapter on another base than it was trained on; names the field
     │   └── DataMistake               a stage refuses its data: masks, over-long rows, a budget spent
     ├── Unavailable               3   the registry is locked or away, the disk is full, a folder is in use
-    └── GateRefused               4   the version is registered, the champion alias stays where it is
+    ├── GateRefused               4   the version is registered, the champion alias stays where it is
+    └── NotReproduced             4   a version that is made again is another one
 
 Exit codes of the program: 0 done, 2 a user's mistake, 3 something outside failed and a retry may work,
-4 the gate said no, 70 a bug (with its traceback), 130 interrupted.
+4 the gate said no or a version made again is another one, 70 a bug (with its traceback), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -60,6 +61,12 @@ class Unavailable(FactoryError):
 
 class GateRefused(FactoryError):
     """The evidence does not carry the version to the champion alias."""
+
+    exit_code = 4
+
+
+class NotReproduced(FactoryError):
+    """A version that is made again is another one; `where` names the first product that differs."""
 
     exit_code = 4
 

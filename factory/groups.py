@@ -413,6 +413,16 @@ class Card(Group):
     samples: PositiveInt  #: of a cluster and of each reason
 
 
+class Lineage(Group):
+    """Where an answer comes from, and what nobody needs any more."""
+
+    rows: PositiveInt  #: nearest training rows that are shown
+    ngram: PositiveInt  #: near by the words and runs of up to this many words that two texts share
+    answer: Fraction  #: weight of what an answer says beyond its prompt; the rest is the prompt's
+    shown: PositiveInt  #: characters of a text, at most
+    settled: NonNegativeInt  #: seconds after which a registration that left no version counts as interrupted
+
+
 class NetworkShape(Group):
     """The shape of an embedded base."""
 
@@ -504,6 +514,7 @@ class Config(Group):
     compare: Compare
     registry: Registry
     card: Card
+    lineage: Lineage
     pretrain: Pretrain
     runtime: Runtime
     specialist: Specialist

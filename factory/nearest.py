@@ -16,17 +16,20 @@ WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def nearest(questions: Sequence[str], texts: Sequence[str], ngram: int, most: int) -> list[list[int]]:
-    """For each question the places of its `most` nearest texts, the nearest first; of equals the first.
-
-    Nearness is the cosine of TF-IDF vectors over runs of 1 to `ngram` words (Salton and Buckley 1988), the document
-    frequencies counted in `texts`.
-    """
-    counts = [terms(text, ngram) for text in texts]
-    places = {term: place for place, term in enumerate(dict.fromkeys(term for count in counts for term in count))}
-    seen = Counter(term for count in counts for term in count)
-    weights = np.array([np.log(1 + len(texts) / seen[term]) for term in places])
-    like = vectors([terms(text, ngram) for text in questions], places, weights) @ vectors(counts, places, weights).T
+    """For each question the places of its `most` nearest texts, the nearest first; of equals the first."""
+    like = likeness([terms(text, ngram) for text in questions], [terms(text, ngram) for text in texts])
     return [[int(i) for i in np.argsort(-row.toarray().ravel(), kind="stable")[:most]] for row in like]
+
+
+def likeness(questions: Sequence[Counter[str]], texts: Sequence[Counter[str]]) -> csr_matrix:
+    """How near every question (row) is to every text (column), both given as their terms: 0 to 1.
+
+    Nearness is the cosine of TF-IDF vectors (Salton and Buckley 1988), the document frequencies counted in `texts`.
+    """
+    places = {term: place for place, term in enumerate(dict.fromkeys(term for text in texts for term in text))}
+    seen = Counter(term for text in texts for term in text)
+    weights = np.array([np.log(1 + len(texts) / seen[term]) for term in places])
+    return vectors(questions, places, weights) @ vectors(texts, places, weights).T
 
 
 def terms(text: str, ngram: int) -> Counter[str]:

@@ -276,6 +276,7 @@ def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], aske
     ours.log_artifact(run, str(planned["adapter"].file("curve.jsonl")), "train")
     ours.log_dict(run, asked.dump(), "config.json")
     ours.log_dict(run, {name: made.manifest for name, made in planned.items()}, "manifests.json")
+    ours.log_dict(run, {name: made.facts["made_with"] for name, made in planned.items()}, "made_with.json")
 
 
 def report_of(planned: Mapping[str, Made]) -> dict[str, Any]:

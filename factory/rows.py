@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from copy import copy
 from itertools import islice, pairwise
 from pathlib import Path
@@ -39,13 +39,16 @@ def write_table(path: Path, rows: Iterable[dict[str, Any]], schema: Any = None) 
     return written
 
 
-def read_table(path: Path, columns: list[str] | None = None) -> list[dict[str, Any]]:
-    """The plain rows of a Parquet or Arrow file, with all columns or some."""
+def read_table(
+    path: Path, columns: list[str] | None = None, ids: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """The plain rows of a Parquet or Arrow file, with all columns or some; of a Parquet file those with these ids alone."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if path.suffix != ".arrow":
-        return pq.read_table(path, columns=columns).to_pylist()
+        wanted = None if ids is None else [("id", "in", list(ids))]
+        return pq.read_table(path, columns=columns, filters=wanted).to_pylist()
     with pa.memory_map(str(path)) as file:
         table = pa.ipc.open_stream(file).read_all()
         return (table.select(columns) if columns else table).to_pylist()

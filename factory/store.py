@@ -112,11 +112,14 @@ def folder_digest(folder: Path, names: list[str]) -> str:
 
 def plan(stage: Stage, given: Mapping[str, Any], versions: Mapping[str, int], root: Path) -> Made:
     """The product this stage would make of what is given: its key and folder, made or not."""
-    asked = {name: asked_for(given[name]) for name in stage.needs}
-    key = digest(
-        {"scheme": SCHEME, "stage": stage.makes, "version": stage.version, "versions": dict(versions), "asked": asked}
-    )
+    key = key_of(stage, {name: asked_for(given[name]) for name in stage.needs}, versions)
     return Made(stage.makes, key, root / f"{stage.makes}-{key[:10]}")
+
+
+def key_of(stage: Stage, asked: Mapping[str, Any], versions: Mapping[str, int]) -> str:
+    """The key of what this stage makes of what is asked."""
+    about = {"scheme": SCHEME, "stage": stage.makes, "version": stage.version, "versions": dict(versions)}
+    return digest(about | {"asked": dict(asked)})
 
 
 def asked_for(thing: Any) -> Any:
