@@ -50,7 +50,7 @@ class Prefer(Group):
 
     loss: Literal["sigmoid", "ipo", "hinge", "robust", "apo_zero", "sigmoid_norm"]  #: TRL's name
     beta: PositiveFloat  #: how dearly it is paid to leave the first training's answers
-    sft_weight: NonNegativeFloat  #: of the loss of the right answers themselves (Pang et al. 2024), beside the preference's
+    sft_weight: NonNegativeFloat  #: of the loss of the right answers themselves (Pang et al. 2024)
     learning_rate: PositiveFloat  #: peak
     steps: PositiveInt  #: optimizer steps
     rows: PositiveInt  #: training rows whose prompts are answered, at most
