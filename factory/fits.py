@@ -95,6 +95,13 @@ class Shape:
     head: int  #: width of one
     inner: int  #: of the feed-forward block, of all experts a token meets
     vocabulary: int
+    experts: int = 0  #: numbers of the experts of all layers
+    tied: bool = True  #: the head is the embeddings
+
+    @property
+    def never_quantised(self) -> int:
+        """Numbers that 4-bit loading leaves as they are: embeddings, head, and experts, which are no linear layers."""
+        return (1 if self.tied else 2) * self.vocabulary * self.hidden + self.experts
 
     @staticmethod
     def of(found: Mapping[str, Any]) -> Shape | None:
@@ -104,14 +111,18 @@ class Shape:
             return None
         heads = found["num_attention_heads"]
         experts = found.get("num_experts_per_tok") or 1
+        width = found.get("moe_intermediate_size") or found["intermediate_size"]
+        blocks = found.get("num_experts") or found.get("num_local_experts") or 0
         return Shape(
             found["hidden_size"],
             found["num_hidden_layers"],
             heads,
             found.get("num_key_value_heads") or heads,
             found.get("head_dim") or found["hidden_size"] // heads,
-            experts * (found.get("moe_intermediate_size") or found["intermediate_size"]),
+            experts * width,
             found["vocab_size"],
+            3 * blocks * width * found["hidden_size"] * found["num_hidden_layers"],
+            bool(found.get("tie_word_embeddings", True)),
         )
 
 
@@ -196,7 +207,7 @@ def gpu() -> bool:
 
 
 def adapter_parameters(shape: Shape, settings: Lora) -> int:
-    """Numbers of an adapter on the layers of a block of Llama's kind, experts aside."""
+    """Numbers of an adapter on the linear layers of a block of Llama's kind; experts are none."""
     query, group = shape.heads * shape.head, shape.groups * shape.head
     ends = {
         "q_proj": shape.hidden + query,
@@ -207,6 +218,8 @@ def adapter_parameters(shape: Shape, settings: Lora) -> int:
         "up_proj": shape.hidden + shape.inner,
         "down_proj": shape.inner + shape.hidden,
     }
+    if shape.experts:
+        ends = {name: width for name, width in ends.items() if name.endswith(("q_proj", "k_proj", "v_proj", "o_proj"))}
     names = ends if settings.targets == "all-linear" else settings.targets
     return settings.rank * shape.layers * sum(ends.get(name, 2 * shape.hidden) for name in names)
 

@@ -95,10 +95,13 @@ def memory_of(asked: Config, step: Step, steps: list[Step]) -> str:
     if stage not in (*TRAININGS, "report", "comparison") or not asked.base.parameters:
         return "-"
     weights = step.given.get("base", asked.adapted)
-    each = NF4_BYTES if weights.quantisation.kind == "nf4" else BYTES[weights.dtype]
-    said = f"{asked.base.parameters * each / 2**20:,.1f} MiB weights"
-    shape = shape_of(asked) if stage in TRAININGS else None
-    return said if shape is None else f"{said} + {fits.mib(above(asked, step, steps, shape))}"
+    shape, wide = shape_of(asked), BYTES[weights.dtype]
+    left = shape.never_quantised if shape and weights.quantisation.kind == "nf4" else 0
+    each = NF4_BYTES if weights.quantisation.kind == "nf4" else wide
+    said = f"{((asked.base.parameters - left) * each + left * wide) / 2**20:,.1f} MiB weights"
+    if shape is None or stage not in TRAININGS:
+        return said
+    return f"{said} + {fits.mib(above(asked, step, steps, shape))}"
 
 
 def above(asked: Config, step: Step, steps: list[Step], shape: fits.Shape) -> int:

@@ -106,6 +106,17 @@ def test_every_weight_of_a_base_is_there_already() -> None:
     assert rungs[-1].words.endswith("tokenize.max_length=150") and "rank" not in rungs[-1].words
 
 
+def test_what_is_not_quantised_is_counted_as_it_is() -> None:
+    """Embeddings, a head of its own, and experts, of which an adapter on all layers has none."""
+    found = json.loads((data_dir() / "base" / "nano" / "config.json").read_text())
+    numbers = found["vocab_size"] * found["hidden_size"]
+    assert nano().never_quantised == numbers and nano().experts == 0
+    mixed = fits.Shape.of(found | {"num_experts": 8, "num_experts_per_tok": 2, "tie_word_embeddings": False})
+    experts = 3 * 8 * found["intermediate_size"] * found["hidden_size"] * found["num_hidden_layers"]
+    assert mixed.never_quantised == 2 * numbers + experts and mixed.inner == 2 * nano().inner
+    assert fits.adapter_parameters(mixed, train().lora) < 0.6 * fits.adapter_parameters(nano(), train().lora)
+
+
 def test_the_change_that_is_advised_fits() -> None:
     """The words of the hint are overrides, and with them the same machine has room."""
     asked, device = train("train.batch_size=32"), runtime(f"runtime.memory={fits.memory() // fits.MEGA + 700}")
