@@ -65,7 +65,7 @@ def main(words: Sequence[str]) -> None:
     """Runs what is missing and prints the table; `seeds=0,1` takes others."""
     seeds = next(([int(one) for one in word[6:].split(",")] for word in words if word.startswith("seeds=")), SEEDS)
     words = [word for word in words if not word.startswith("seeds=")]
-    asked = config.load(words)
+    asked = config.load([DEV, "train=dpo", *words])
     with ProcessPoolExecutor(asked.runtime.jobs, mp_context=get_context("spawn")) as pool:
         found = list(pool.map(both, [words] * len(seeds), seeds))
     table = columns("seed", "rows", "pairs", "before", "after", "gained", "lost", "difference", "95 % interval")
