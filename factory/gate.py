@@ -26,7 +26,7 @@ from factory.records import Example
 from factory.rows import TOLD, read_exam, read_examples, read_jsonl, read_table
 from factory.specialist import find
 from factory.stats import Design, Interval
-from factory.store import Made
+from factory.store import Made, Source
 
 Says = Literal["ok", "hold", "reject"]
 Word = Literal["PROMOTE", "HOLD", "REJECT"]
@@ -116,6 +116,7 @@ def gate(
         asked.seed,
     )
     folder = planned["adapter"].file("adapter/adapter_model.safetensors").parent
+    weights = models.weights_source(asked.base)
     return verdict(
         [
             *enough(sat),
@@ -123,8 +124,8 @@ def gate(
             *against_champion(sat, champion),
             *apart(planned, asked),
             alive(report["alive"], wanted),
-            *sound(folder),
-            matching(folder, asked),
+            *sound(folder, weights),
+            matching(folder, weights, asked),
             *affordable(counts["adapter_bytes"], report, planned["report"].facts, wanted),
         ]
     )
@@ -256,13 +257,13 @@ def alive(moved: float, wanted: config.Gate) -> Finding:
     return finding("moves the logits", "ok" if moved > wanted.alive else "reject", moved, wanted.alive, reason)
 
 
-def sound(folder: Path) -> Iterator[Finding]:
+def sound(folder: Path, weights: Source) -> Iterator[Finding]:
     """A look at the file itself: names that PEFT loads, numbers that are finite, outer factors (B) that are not all zero."""
     from safetensors.torch import load_file
 
     settings = json.loads((folder / "adapter_config.json").read_text())
     tensors = load_file(folder / "adapter_model.safetensors")
-    lost = strangers(tensors, settings)
+    lost = strangers(tensors, settings, modules(weights))
     names = f"{len(lost)} of {len(tensors)} tensors have names that PEFT loads onto nothing: {', '.join(lost[:NAMED])}"
     yield finding("names as PEFT loads them", "reject" if lost or not tensors else "ok", len(lost), 0, names)
     broken = sorted(name for name, values in tensors.items() if not bool(values.isfinite().all()))
@@ -275,8 +276,21 @@ def sound(folder: Path) -> Iterator[Finding]:
     )
 
 
-def strangers(tensors: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    """Names that are of no module the adapter's own config targets, or lack the other factor."""
+def modules(weights: Source) -> set[str]:
+    """The modules of a base in a local folder, by the names of its weights; none of one that is elsewhere."""
+    from safetensors import safe_open
+
+    found: set[str] = set()
+    for path in sorted(weights.path.glob("*.safetensors")) if isinstance(weights.path, Path) else ():
+        with safe_open(path, framework="np") as file:
+            for name in file.keys():  # noqa: SIM118 - no mapping
+                parts = name.split(".")
+                found |= {".".join(parts[:end]) for end in range(1, len(parts))}
+    return found
+
+
+def strangers(tensors: Mapping[str, Any], settings: Mapping[str, Any], modules: set[str]) -> list[str]:
+    """Names that are of no module the adapter's own config targets, or none of the base, or lack the other factor."""
     holders = [name.rpartition(".")[0] for name in settings.get("target_parameters") or ()]
     targets = [*(settings.get("target_modules") or ()), *holders]
     factors: dict[str, set[str]] = {}
@@ -284,17 +298,21 @@ def strangers(tensors: Mapping[str, Any], settings: Mapping[str, Any]) -> list[s
     for name in tensors:
         found = TENSOR.fullmatch(name)
         module = found["module"].replace(".base_layer", "") if found else ""
-        if found and any(module == target or module.endswith(f".{target}") for target in targets):
+        if (
+            found
+            and (not modules or module in modules)
+            and any(module == target or module.endswith(f".{target}") for target in targets)
+        ):
             fitting[name] = found["module"]
             factors.setdefault(found["module"], set()).add(found["factor"] or found["embedding"])
     return sorted(name for name in tensors if name not in fitting or not {"A", "B"} <= factors[fitting[name]])
 
 
-def matching(folder: Path, asked: config.Config) -> Finding:
+def matching(folder: Path, weights: Source, asked: config.Config) -> Finding:
     """Whether its contract is that of this configuration: the base's weights, tokenizer, quantisation; its shapes the file's."""
-    weights, tokenizer = models.weights_source(asked.base), models.tokenizer_source(asked.base)
+    offered = models.base_contract(weights, models.tokenizer_source(asked.base), asked.adapted)
     try:
-        models.check_contract(folder, models.base_contract(weights, tokenizer, asked.adapted))
+        models.check_contract(folder, offered)
     except ContractMismatch as error:
         field = error.where.rpartition(", ")[2]
         return Finding("contract", "reject", None, None, f"the contract's {field}: {error.what}")
