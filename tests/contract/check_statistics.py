@@ -1,6 +1,6 @@
 """Intervals, power and the gate against simulated exams whose truth is known:
 
-python -m tests.contract.check_statistics 1000
+python tests/contract/check_statistics.py 1000
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from factory import config, gate, models, pipeline, registry
 from factory.cli import main
 from factory.config import load
 from factory.errors import Unavailable
+from factory.forecast import proving
 from factory.gate import Champion, Finding, Verdict
 from factory.records import Example
 from factory.rows import read_exam, write_examples, write_jsonl, write_table
@@ -69,6 +70,12 @@ def answers(base: Callable[[int], float], adapter: Callable[[int], float]) -> li
 def tensors(**other: np.ndarray) -> dict[str, np.ndarray]:
     """The factors of one layer, the outer one not zero."""
     return dict(zip(OWN, (np.ones((4, 8), "f4"), np.ones((8, 4), "f4")), strict=True)) | other
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training rows are held against forty rows of the exam: it is the same code, and each test does it."""
+    monkeypatch.setattr(gate, "read_exam", lambda _: EXAM[:40])
 
 
 @pytest.fixture
@@ -356,6 +363,14 @@ def test_a_null_adapter_is_promoted_by_chance_only() -> None:
         report = {"rows": len(EXAM), "families": 34, "confidence": 0.95, "exam": "this exam"}
         promoted += gate.against_base(gate.Sat(report, rows, wanted, 1, 300, exam)).says == "ok"
     assert promoted / 300 <= 0.05
+
+
+def test_a_plan_says_what_the_exam_can_see() -> None:
+    assert proving(ASKED) == (
+        "exam: 350 rows of 34 families, as much as 230 independent rows; a lead of 9.5 points would be seen with 80% power "
+        "(assumed: spread 0.5, correlation within a family 0.05)"
+    )
+    assert "exam: 24 rows of " in proving(load([*WORDS, "profile=smoke"]))
 
 
 # --- the verdict, stored and said -------------------------------------------------------------------------------------
