@@ -289,9 +289,8 @@ def test_worse_than_the_base_is_rejected(plant: Plant) -> None:
 
 
 def test_a_lead_that_may_be_chance_holds_and_says_how_many_rows_would_tell(plant: Plant) -> None:
-    rng = np.random.default_rng(1)
-    luck = rng.random((2, len(EXAM)))
-    verdict = judged(plant(answers(lambda i: luck[0][i] < 0.3, lambda i: luck[1][i] < 0.33)))
+    """18 rows gained, 9 lost: +0.0257, and the interval begins at -0.0014."""
+    verdict = judged(plant(answers(lambda i: i % 10 < 3, lambda i: (i % 10 < 3 or i % 20 == 5) and i % 40 != 1)))
     assert verdict.word == "HOLD" and refusals(verdict) == {"better than the base"}
     assert "families would tell (80% power)" in verdict.reasons[0]
 
@@ -303,9 +302,8 @@ def test_no_lead_at_all_holds_and_says_what_the_exam_could_see(plant: Plant) -> 
 
 
 def test_tries_share_the_error(plant: Plant) -> None:
-    rng = np.random.default_rng(4)
-    luck = rng.random((2, len(EXAM)))
-    planted = plant(answers(lambda i: luck[0][i] < 0.3, lambda i: luck[1][i] < 0.4), tries=3)
+    """35 rows gained, 18 lost: enough for one try or three, too little for ten."""
+    planted = plant(answers(lambda i: i % 10 < 3, lambda i: (i % 10 < 3 or i % 10 == 5) and i % 20 != 1), tries=3)
     alone, three, many = (judged(planted, f"registry.gate.tries={n}") for n in (1, "null", 400))
     found = [next(one for one in v.findings if one.check == "better than the base") for v in (alone, three, many)]
     assert found[0].number > found[1].number > found[2].number
