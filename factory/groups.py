@@ -391,9 +391,7 @@ class Gate(Group):
     min_families: Annotated[int, Field(ge=2)]  #: families of them, at least
     margin: Annotated[float, Field(ge=0, lt=1)]  #: the interval of adapter - base must lie above this
     champion_margin: Annotated[float, Field(ge=0, lt=1)]  #: may be worse than the champion by this much
-    tries: (
-        PositiveInt | None
-    )  #: models chosen among; null: this adapter's checkpoints and the versions on this exam before it
+    tries: PositiveInt | None  #: models chosen among; null: checkpoints, and versions before on this exam
     power: OpenFraction  #: chance of seeing a difference, where an exam's size is spoken of
     spread: PositiveFloat  #: assumed before an exam is sat: standard deviation of a row's difference
     correlation: Fraction  #: assumed before an exam is sat: of two rows of one family
