@@ -1,7 +1,7 @@
 """The command line: the only module that reads argv or prints.
 
-`main(argv)` returns the exit code: 0 done, 2 a user's mistake, 3 something outside failed, 4 the gate said no or a version
-made again is another one, 70 a bug (with its traceback), 130 interrupted.
+`main(argv)` returns the exit code: 0 done, 2 a user's mistake, 3 something outside failed, 4 the gate said REJECT or a version
+made again is another one, 5 the gate said HOLD, 70 a bug (with its traceback), 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from factory import __version__, config
 from factory.display import Display, complain, plain
-from factory.errors import FactoryError, GateRefused, Mistake, closest
+from factory.errors import FactoryError, GateHeld, GateRefused, Mistake, closest
 from factory.store import Made
 
 OVERRIDE = re.compile(r"(\+{0,2}[A-Za-z_][\w./]*=.*|~[A-Za-z_][\w./]*)", re.DOTALL)
@@ -40,7 +40,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   preview      rendered rows with the trained span marked
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
-  gate         the gate's verdict on this configuration's report; registers nothing
+  gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
   registry     the versions of this specialist on this base
   why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
                number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
@@ -157,12 +157,15 @@ def registered(
         display.registered(name, found)
         versions[name] = " ".join([f"{found.model} {found.version}", *found.aliases])
         if not found.verdict.passed:
-            refused[name] = GateRefused(
-                f"{found.model} version {found.version}",
-                "; ".join(found.verdict.reasons),
-                f"it is registered as evidence, {one.registry.alias} stays where it is",
-            )
+            hint = f"it is registered as evidence, {one.registry.alias} stays where it is"
+            refused[name] = no(found.verdict, f"{found.model} version {found.version}", hint)
     return versions, refused
+
+
+def no(verdict: Any, where: str, hint: str) -> GateRefused:
+    """The gate's REJECT or HOLD as an error."""
+    kind = GateHeld if verdict.word == "HOLD" else GateRefused
+    return kind(where, "; ".join(verdict.reasons), hint)
 
 
 def told(name: str, why: Any, many: bool) -> int:
@@ -190,7 +193,7 @@ def several(overrides: list[str]) -> dict[str, config.Config]:
 def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What would be made and what is found, of one specialist or several; with `--probe` a look at the real thing."""
     from factory import pipeline
-    from factory.forecast import forecast, judging, teaching
+    from factory.forecast import forecast, judging, proving, teaching
 
     if rest not in ([], ["--probe"]):
         raise Mistake(rest[0], "not an override", "write key=value, or --probe")
@@ -198,7 +201,7 @@ def plan(verb: str, overrides: list[str], rest: list[str]) -> int:
         until = "report" if asked.train.method == "full" else "comparison"
         steps = list(pipeline.steps(asked, until))
         Display(asked).plan(forecast(asked, steps))
-        for line in filter(None, (teaching(asked), judging(asked))):
+        for line in filter(None, (teaching(asked), judging(asked), proving(asked))):
             plain(f"{line}\n")
         if rest:
             probed(asked, steps)
@@ -253,17 +256,15 @@ def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 
 def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The gate's verdict alone."""
+    """The gate's verdict alone, check by check."""
     from factory import pipeline, registry
 
     asked = loaded(overrides)
     with registry.client(asked.registry) as ours:
-        verdict = registry.gate(ours, pipeline.products(asked, "report"), asked.registry)
+        verdict = registry.gate(ours, pipeline.products(asked, "report"), asked)
+    Display(asked).findings(verdict)
     if not verdict.passed:
-        raise GateRefused(
-            asked.registry.model, "; ".join(verdict.reasons), "see the report, or the limits in registry.gate"
-        )
-    plain("the gate passes")
+        raise no(verdict, asked.registry.model, "see the report, or the limits in registry.gate")
     return 0
 
 

@@ -160,11 +160,20 @@ class Display:
     def registered(self, specialist: str, found: Any) -> None:
         """The version, its alias, and the gate's verdict."""
         held = f"  alias {', '.join(found.aliases)}" if found.aliases else "  no alias"
-        verdict = "gate passed" if found.verdict.passed else f"gate refused: {'; '.join(found.verdict.reasons)}"
+        verdict = ": ".join(filter(None, (f"gate {found.verdict.word}", "; ".join(found.verdict.reasons))))
         console.print(
             f"[bold]{self.who(specialist)}registered[/] {'found' if found.found else 'made'}  "
             f"{found.model} version {found.version}{held}  ({verdict})"
         )
+
+    def findings(self, verdict: Any) -> None:
+        """Every check of the gate, and the word they come to."""
+        lines = [
+            (one.check, one.says, *("-" if n is None else f"{n:.6g}" for n in (one.number, one.limit)), one.reason)
+            for one in verdict.findings
+        ]
+        self.table(("check", "says", "number", "limit", "why"), lines)
+        console.print(verdict.word)
 
     def plan(self, forecasts: Iterable[Forecast]) -> None:
         """The table of `factory plan`."""

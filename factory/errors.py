@@ -6,11 +6,13 @@
     │   ├── ContractMismatch          an adapter on another base than it was trained on; names the field
     │   └── DataMistake               a stage refuses its data: masks, over-long rows, a budget spent
     ├── Unavailable               3   the registry is locked or away, the disk is full, a folder is in use
-    ├── GateRefused               4   the version is registered, the champion alias stays where it is
+    ├── GateRefused               4   REJECT: the version is registered, the champion alias stays where it is
+    │   └── GateHeld              5   HOLD: likewise, and more evidence may change it
     └── NotReproduced             4   a version that is made again is another one
 
-Exit codes of the program: 0 done, 2 a user's mistake, 3 something outside failed and a retry may work,
-4 the gate said no or a version made again is another one, 70 a bug (with its traceback), 130 interrupted.
+Exit codes of the program: 0 done (the gate: PROMOTE), 2 a user's mistake, 3 something outside failed and a retry may work,
+4 the gate said REJECT or a version made again is another one, 5 the gate said HOLD, 70 a bug (with its traceback),
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -60,9 +62,15 @@ class Unavailable(FactoryError):
 
 
 class GateRefused(FactoryError):
-    """The evidence does not carry the version to the champion alias."""
+    """The evidence speaks against giving the version the champion alias."""
 
     exit_code = 4
+
+
+class GateHeld(GateRefused):
+    """The evidence is too little to tell; nothing speaks against the version."""
+
+    exit_code = 5
 
 
 class NotReproduced(FactoryError):

@@ -13,7 +13,7 @@ from factory import fits
 from factory.config import Config, Judge, Teacher, Train, resolve_path
 from factory.pipeline import Step
 from factory.records import Example
-from factory.rows import read_table
+from factory.rows import read_exam, read_table
 from factory.store import Made
 
 BYTES = {"float32": 4.0, "bfloat16": 2.0, "float16": 2.0}
@@ -170,6 +170,25 @@ def teaching(asked: Config) -> str:
     sizes = [len(way.asked(task, row, prompt)) for row in sampled(asked)]
     costs = paying(asked, asked.teacher, calls, calls * sum(sizes) / len(sizes))
     return f"teacher: {calls:,} calls or more (a row that is refused is replaced), {costs}"
+
+
+def proving(asked: Config) -> str:
+    """What the exam will be able to tell, said before anybody sits it."""
+    from factory.specialist import find
+    from factory.stages.sitting import chosen
+    from factory.stats import foreseen
+
+    rows, gate = (
+        chosen(read_exam(find(asked.specialist.name).exam), asked.evaluate.rows, asked.seed),
+        asked.registry.gate,
+    )
+    design = foreseen([row.family for row in rows], gate.spread, gate.correlation)
+    least = design.detectable(asked.evaluate.confidence, gate.power)
+    return (
+        f"exam: {design.rows} rows of {design.families} families, as much as {design.effective_rows:.0f} independent rows; "
+        f"a lead of {100 * least:.1f} points would be seen with {gate.power:.0%} power "
+        f"(assumed: spread {gate.spread:g}, correlation within a family {gate.correlation:g})"
+    )
 
 
 def judging(asked: Config) -> str:

@@ -388,8 +388,18 @@ class Gate(Group):
     """What a version must show to become champion."""
 
     min_rows: PositiveInt  #: exam rows behind the report, at least
+    min_families: Annotated[int, Field(ge=2)]  #: families of them, at least
     margin: Annotated[float, Field(ge=0, lt=1)]  #: the interval of adapter - base must lie above this
     champion_margin: Annotated[float, Field(ge=0, lt=1)]  #: may be worse than the champion by this much
+    tries: PositiveInt | None  #: models chosen among; null: checkpoints, and versions before on this exam
+    power: OpenFraction  #: chance of seeing a difference, where an exam's size is spoken of
+    spread: PositiveFloat  #: assumed before an exam is sat: standard deviation of a row's difference
+    correlation: Fraction  #: assumed before an exam is sat: of two rows of one family
+    alive: NonNegativeFloat  #: the adapter must change a logit by more than this
+    contamination: Contamination  #: what of the exam training rows may not share; its budget is none
+    mib: PositiveFloat | None  #: of the adapter, at most; null: any
+    tokens_per_answer: PositiveFloat | None  #: on the average, at most; null: any
+    seconds_per_answer: PositiveFloat | None  #: in a batch of the exam, on the average, at most; null: any
 
 
 class Registry(Group):

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import config
+from factory import gate as gating
 from factory.errors import Mistake, Unavailable, closest
-from factory.rows import read_examples, read_jsonl, read_table
-from factory.stats import paired_bootstrap
+from factory.gate import Champion, Verdict
+from factory.rows import read_jsonl, read_table
 from factory.store import Events, Made, locked
 
 if TYPE_CHECKING:
@@ -37,14 +38,6 @@ CHARTED = 10
 """Values a cut may have to become metrics, each a chart in MLflow."""
 PARAMETERS = 100
 """MLflow takes at most this many parameters, and metrics, in one call."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate says, with a reason for every no."""
-
-    passed: bool
-    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ def register(planned: Mapping[str, Made], asked: config.Config, events: Events) 
         found = version is not None
         if version is None:
             events("registering")
-            verdict = gate(ours, planned, settings)
+            verdict = gate(ours, planned, asked)
             version = create(ours, planned, asked, verdict)
         if "comparison" in planned and version.tags.get(COMPARED) != planned["comparison"].key:
             log_comparison(ours, version, planned["comparison"])
@@ -308,7 +301,7 @@ def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) ->
     between = report["difference"]
     return {
         KEY: planned["report"].key,
-        GATE: json.dumps({"passed": verdict.passed, "reasons": verdict.reasons}),
+        GATE: gating.written(verdict),
         "specialist": asked.specialist.name,
         "base": asked.base.name,
         "base_weights": contract["base_weights"],
@@ -373,55 +366,21 @@ def of_what(asked: config.Config) -> str:
     return f"rows of {asked.source.dataset or Path(str(asked.source.train)).name}"
 
 
-def gate(ours: MlflowClient, planned: Mapping[str, Made], settings: config.Registry) -> Verdict:
-    """Whether this report earns the alias, against the base and against the present champion on the same rows."""
-    report, wanted = report_of(planned), settings.gate
-    reasons = []
-    if report["rows"] < wanted.min_rows:
-        reasons.append(f"{report['rows']} exam rows, at least {wanted.min_rows} wanted")
-    if report["difference"]["low"] <= wanted.margin:
-        reasons.append(
-            f"the interval over the base starts at {report['difference']['low']:+.4f}, above {wanted.margin:g} wanted"
-        )
-    if report["alive"] <= 0:
-        reasons.append("the adapter changes no logit")
-    seen = {
-        row.family
-        for row in read_examples(planned["kept"].file("kept.parquet"), ["id", "messages", "answer", "family"])
-    }
-    if shared := sorted(seen & {row["family"] for row in read_table(planned["report"].file("answers.parquet"))}):
-        reasons.append(f"families of the exam are in the training data: {', '.join(shared[:3])}")
-    reasons += against_champion(ours, planned, settings)
-    return Verdict(not reasons, tuple(reasons))
+def gate(ours: MlflowClient, planned: Mapping[str, Made], asked: config.Config) -> Verdict:
+    """Whether this report earns the alias: against the base, and against who holds it now."""
+    key, exam, settings = planned["report"].key, report_of(planned)["exam"], asked.registry
+    others = [one for one in versions(ours, settings.model) if one.tags.get(KEY) != key]
+    before = sum(one.tags.get("exam") == exam for one in others)
+    held = holder(ours, settings.model, settings.alias)
+    champion = None if held is None or held.tags.get(KEY) == key else champion_of(ours, held)
+    return gating.gate(planned, asked, champion, before)
 
 
-def against_champion(ours: MlflowClient, planned: Mapping[str, Made], settings: config.Registry) -> list[str]:
-    """Why the present champion stays, if it does: the new one is worse on the same rows beyond the interval."""
-    champion = holder(ours, settings.model, settings.alias)
-    if champion is None or champion.tags.get(KEY) == planned["report"].key:
-        return []
-    report = report_of(planned)
-    if champion.tags.get("exam") != report["exam"]:
-        return []
+def champion_of(ours: MlflowClient, version: ModelVersion) -> Champion:
+    """A version as one that others are held against."""
     with tempfile.TemporaryDirectory() as folder:
-        theirs = {
-            row["id"]: row
-            for row in read_table(Path(ours.download_artifacts(champion.run_id, "report/answers.parquet", folder)))
-        }
-    rows = [row for row in read_table(planned["report"].file("answers.parquet")) if row["id"] in theirs]
-    if not rows:
-        return [f"shares no exam row with version {champion.version}, which holds {settings.alias}"]
-    found = paired_bootstrap(
-        [theirs[row["id"]]["adapter_score"] for row in rows],
-        [row["adapter_score"] for row in rows],
-        [row["family"] for row in rows],
-        2000,
-        report["confidence"],
-        0,
-    )
-    if found.high < -settings.gate.champion_margin:
-        return [f"worse than version {champion.version} ({settings.alias}) by {-found.value:.4f} on {len(rows)} rows"]
-    return []
+        rows = read_table(Path(ours.download_artifacts(version.run_id, "report/answers.parquet", folder)))
+    return Champion(version.version, version.tags["exam"], {row["id"]: row["adapter_score"] for row in rows})
 
 
 def holder(ours: MlflowClient, model: str, alias: str) -> ModelVersion | None:
@@ -439,8 +398,7 @@ def numbered(ours: MlflowClient, model: str, number: str) -> ModelVersion | None
 
 def stored_verdict(version: ModelVersion) -> Verdict:
     """The verdict a version was registered with."""
-    said = json.loads(version.tags[GATE])
-    return Verdict(said["passed"], tuple(said["reasons"]))
+    return gating.read(version.tags[GATE])
 
 
 def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, ModelVersion]:

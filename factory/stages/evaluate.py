@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
@@ -16,8 +17,8 @@ from factory.records import Example
 from factory.rows import TOLD, read_exam, read_examples, read_jsonl, write_table
 from factory.specialist import find
 from factory.stages.sitting import Answered, chosen, counted, parts, sit, survey
-from factory.stats import mcnemar, mean_interval, paired_bootstrap
-from factory.store import Events, Made, Source
+from factory.stats import mcnemar, mean_interval, paired_bootstrap, seen, sign_flips
+from factory.store import Events, Made, Source, write_facts
 
 
 def evaluate(
@@ -41,8 +42,13 @@ def evaluate(
     contract = models.base_contract(weights, tokenizer, base)
     prompts = [prompt_ids(words, row.messages) for row in rows]
 
+    seconds: dict[str, float] = {}
+
     def answered_by(name: str, model: Any) -> list[Answered]:
-        return sit(model, words, task, rows, prompts, evaluate, partial(counted, events, name, len(rows)))
+        started = time.monotonic()
+        found = sit(model, words, task, rows, prompts, evaluate, partial(counted, events, name, len(rows)))
+        seconds[name] = round((time.monotonic() - started) / len(rows), 4)
+        return found
 
     with models.base_on_loan(weights, base, runtime) as bare:
         answered, before = {"base": answered_by("base", bare)}, next_logits(bare, prompts[:8])
@@ -72,19 +78,21 @@ def evaluate(
     curve = list(read_jsonl(adapter.file("curve.jsonl")))
     samples = pick(rows, answered, evaluate.samples)
     (out / "report.html").write_text(report_page.page(specialist.name, report, curve, samples), encoding="utf-8")
+    write_facts(out, {"seconds_per_answer": seconds})
     return {name: report[name] for name in ("rows", "confidence", "base", "adapter", "difference", "parts", "survey")}
 
 
 def summary(
     rows: Sequence[Example], base: Sequence[Answered], adapter: Sequence[Answered], settings: config.Evaluate, seed: int
 ) -> dict[str, Any]:
-    """The report: both scores with intervals, their difference over families, McNemar's test, and every cut."""
+    """The report: both scores with intervals, their difference over families, tests, what the exam can tell, every cut."""
     labels = sorted({name for row in rows for name in row.tags if name != "balance"})
     return {
         "rows": len(rows),
         "families": len({row.family for row in rows}),
         "confidence": settings.confidence,
         **compared(rows, base, adapter, settings, seed),
+        "design": designed(rows, base, adapter),
         "cuts": {
             label: {
                 value: compared(*cut(rows, base, adapter, label, value), settings, seed)
@@ -111,8 +119,16 @@ def compared(
         "adapter": asdict(mean_interval(second, groups, *how)),
         "difference": asdict(paired_bootstrap(first, second, groups, *how)),
         "mcnemar": asdict(mcnemar(first, second)),
+        "sign_flips": sign_flips(first, second, groups, settings.bootstrap, seed),
         "parts": parts(base=base, adapter=adapter),
     }
+
+
+def designed(rows: Sequence[Example], base: Sequence[Answered], adapter: Sequence[Answered]) -> dict[str, float]:
+    """What the exam can tell, as it was sat."""
+    scores = ([one.score.value for one in side] for side in (base, adapter))
+    found = seen(*scores, [row.family for row in rows])
+    return asdict(found) | {"effective_rows": round(found.effective_rows, 1)}
 
 
 def cut(

@@ -34,6 +34,7 @@ LAYERS = (
         "teachers",
         "models",
         "registry",
+        "gate",
         "sandbox",
         "chat",
         "coverage",

@@ -42,8 +42,8 @@ def test_one_run_makes_every_product(full) -> None:
     assert "registered made  factory.sql.tiny version 1" in full.done.out
 
 
-def test_the_gate_refuses_a_base_of_random_weights_on_one_line(full) -> None:
-    assert full.done.code == 4
+def test_the_gate_holds_on_too_small_an_exam_on_one_line(full) -> None:
+    assert full.done.code == 5
     assert full.done.complaint.startswith("factory: factory.sql.tiny version 1: 24 exam rows, at least 100 wanted")
 
 
@@ -57,7 +57,7 @@ def test_the_version_carries_its_evidence(full) -> None:
 def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
     before = times(full.runs)
     done = factory("run", *full.words)
-    assert done.code == 4 and times(full.runs) == before
+    assert done.code == 5 and times(full.runs) == before
     ends = [line.split() for line in done.out.splitlines() if not line.startswith(" ")]
     assert [(words[0], words[1]) for words in ends if words[0] in STAGES] == [(stage, "found") for stage in STAGES]
     assert "registered found  factory.sql.tiny version 1" in done.out
@@ -191,7 +191,7 @@ def test_without_its_database_the_registry_is_filled_again_and_nothing_is_made(f
     shutil.copytree(full.runs / "mlartifacts", runs / "mlartifacts")
     before = times(runs)
     done = factory("run", *words)
-    assert done.code == 4 and "registered made  factory.sql.tiny version 1" in done.out
+    assert done.code == 5 and "registered made  factory.sql.tiny version 1" in done.out
     assert times(runs) == before
 
 
@@ -206,7 +206,7 @@ def test_a_locked_registry_is_one_line_and_the_next_run_registers(full, factory,
     assert time.monotonic() - started < 40
     other.execute("ROLLBACK")
     done = factory("register", *words)
-    assert done.code == 4 and "registered made" in done.out
+    assert done.code == 5 and "registered made" in done.out
     assert times(runs) == before and len(versions(words)) == 1
 
 

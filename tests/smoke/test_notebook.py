@@ -77,7 +77,7 @@ def test_the_command_line_says_what_the_text_around_it_promises(executed: dict[s
     assert "did you mean 'train'?" in said(executed["configuration-code"])
     assert not [name for name, cell in executed.items() if "\x1b" in said(cell)], "marks meant for a terminal"
     assert "factory.sql.tiny version 1" in said(executed["registry-code"])
-    assert "(exit code 4)" in said(executed["registry-code"]) and "at least 100 wanted" in said(
+    assert "(exit code 5)" in said(executed["registry-code"]) and "at least 100 wanted" in said(
         executed["registry-code"]
     )
     plan = said(executed["again-code"])

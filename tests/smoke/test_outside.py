@@ -85,7 +85,7 @@ def test_from_rows_to_a_version(folder: Path, capsys: pytest.CaptureFixture[str]
     lenient = [*SMALL, "source.malformed=drop"]
     assert main(["exam", *lenient]) == 0
     assert len(read_exam(find("desks").exam)) == 40
-    assert main(["run", *lenient]) in (0, 4)  # 24 steps on random weights: the gate may say no
+    assert main(["run", *lenient]) in (0, 4, 5)  # 24 steps on random weights: the gate may say no
     made = products(load(lenient))
     counts = made["examples"].manifest["counts"]
     assert counts["rows"] == 120 and counts["candidates"] == 164 == counts["rows"] + counts["refused"]

@@ -95,12 +95,12 @@ def test_what_makes_nothing_works_in_an_empty_folder(program: Program, elsewhere
 
 
 def test_a_new_specialist_goes_all_the_way_with_nothing_else_touched(program: Program, elsewhere: Path) -> None:
-    """Random weights learn nothing, so the gate says no: exit 4, with the version registered as evidence."""
+    """Random weights learn nothing, so the gate holds: exit 5, with the version registered as evidence."""
     made = program("factory", "new", "specialist", "legal")
     assert made.returncode == 0, made.stderr
     few = ("train.steps=6", "train.log_every=6", "evaluate.rows=8", "runtime.workers=1", "runtime.threads=1")
     done = program("factory", "run", "specialist=legal", "profile=smoke", "base=tiny", *few)
-    assert done.returncode == 4, done.stderr
+    assert done.returncode == 5, done.stderr
     assert "factory.legal.tiny version 1" in done.stdout and "120 rows of 120 candidates" in done.stdout
     assert done.stderr.startswith("factory: factory.legal.tiny version 1: 8 exam rows, at least 100 wanted"), (
         done.stderr

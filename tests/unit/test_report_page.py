@@ -21,6 +21,7 @@ def compared(rows: int, base: float, adapter: float, difference: dict[str, float
         "difference": difference,
         "adapter": {"value": adapter, "low": adapter - 0.023, "high": adapter + 0.017},
         "mcnemar": {"gained": 173, "lost": 19, "p": 3.25e-31},
+        "sign_flips": 0.0625,
     }
 
 
@@ -32,6 +33,7 @@ REPORT = compared(1412, 0.287, 0.613, {"value": 0.326, "low": 0.274, "high": 0.3
     "parts": {"fact_recall": {"base": {"value": None, "rows": 0}, "adapter": {"value": 0.9125, "rows": 1311}}},
     "survey": {"self_repetition": {"base": 0.777, "adapter": -0.125, "gold": 0.5}},
     "alive": 7.3125,
+    "design": {"correlation": 0.21, "effective_rows": 611.4},
     "cuts": {
         "difficulty": {
             "easy": compared(1404, 0.412, 0.843, {"value": 0.431, "low": 0.402, "high": 0.459}),
@@ -77,6 +79,9 @@ FIGURES = [
     "gained 173",
     "lost 19",
     "3.25e-31",
+    "0.0625",
+    "correlate by 0.21",
+    "as much as 611",
     "1\u202f412",
     "57 families",
     "41.2 %",

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from factory.stats import Interval, mcnemar, mean_interval, paired_bootstrap
+from factory import stats
+from factory.stats import (
+    Design,
+    Interval,
+    foreseen,
+    mcnemar,
+    mean_interval,
+    paired_bootstrap,
+    seen,
+    shared,
+    sign_flips,
+    widened,
+)
 
 
 def scores(gained: int, lost: int, both: int = 3, neither: int = 2) -> tuple[list[float], list[float]]:
@@ -53,11 +65,14 @@ def test_no_spread_between_groups_gives_no_width() -> None:
         (2.5 / 27, -0.75, 0.5),  # next c, c, b -6/8 and a, a, b 2/4: three resamples each
     ],
 )
-def test_the_interval_is_that_of_all_resamples_of_three_groups(tail: float, low: float, high: float) -> None:
+def test_the_percentiles_are_those_of_all_resamples_of_three_groups(
+    tail: float, low: float, high: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Groups a, b, c of 1, 2 and 3 rows that gain 1, 0 and -3 together; the 27 resamples counted by hand."""
+    monkeypatch.setattr(stats, "widened", lambda *_: 1.0)
     found = paired_bootstrap([0, 0, 0, 1, 1, 1], [1, 0, 0, 0, 0, 0], list("abbccc"), 20_000, 1 - 2 * tail, 1)
     assert found.value == pytest.approx(-2 / 6)
-    assert (found.low, found.high) == (low, high)
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
 
 
 def test_whole_groups_are_drawn_not_rows() -> None:
@@ -96,12 +111,104 @@ def test_a_mean_has_the_interval_of_its_difference_from_zero() -> None:
     )
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """300 worlds of 40 groups of 3 like rows: 95 % intervals hold the true difference 0.2 in 90 to 98 % of them."""
-    rng, inside, worlds = np.random.default_rng(7), 0, 300
-    names = np.repeat(np.arange(40).astype(str), 3).tolist()
-    for world in range(worlds):
-        gains = np.repeat(rng.choice([1.0, 0.0, -1.0], 40, p=[0.35, 0.5, 0.15]), 3)
-        found = paired_bootstrap([0.0] * 120, gains.tolist(), names, 300, 0.95, world)
-        inside += found.low <= 0.2 <= found.high
-    assert 0.90 <= inside / worlds <= 0.98
+# --- few groups -------------------------------------------------------------------------------------------------------
+
+
+def test_an_interval_is_wider_the_fewer_groups_there_are() -> None:
+    """Student's t for the normal, and n for n - 1, from their tables: 2.364624 and 1.959964 for 8 groups at 95 %."""
+    assert widened(8, 0.95) == pytest.approx(2.364624 / 1.959964 * (8 / 7) ** 0.5, rel=1e-6)
+    assert widened(34, 0.95) == pytest.approx(2.034515 / 1.959964 * (34 / 33) ** 0.5, rel=1e-6)
+    assert widened(10**6, 0.95) == pytest.approx(1, abs=1e-5)
+    assert widened(1, 0.95) == 1
+
+
+def test_the_percentiles_are_those_of_a_statistics_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    from scipy.stats import bootstrap
+
+    monkeypatch.setattr(stats, "widened", lambda *_: 1.0)
+    rng = np.random.default_rng(3)
+    gains = rng.normal(0.1, 0.3, 25)
+    theirs = bootstrap((gains,), np.mean, n_resamples=20_000, method="percentile", rng=rng).confidence_interval
+    ours = paired_bootstrap([0.0] * 25, gains.tolist(), list(map(str, range(25))), 20_000, 0.95, 0)
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.005)
+
+
+def test_an_end_is_never_beyond_what_a_row_differs_by() -> None:
+    found = mean_interval([1.0, 0, 0, 0, 0, 0], list("aabbcc"), 500, 0.99, 0)
+    assert found.low == 0 and found.high <= 1
+
+
+@pytest.mark.parametrize("sizes", [[10] * 30, [56, 50, 44, 44, 43, 42, 38, 33]], ids=["30 of 10", "8 of 44"])
+def test_the_interval_covers_the_truth_about_as_often_as_it_says(sizes: list[int]) -> None:
+    """200 worlds, 3.2 standard errors of slack; 1,000 worlds of every shipped exam: tests/contract/check_statistics.py."""
+    from tests.contract.check_statistics import World, coverage
+
+    assert 0.90 <= coverage(World("", sizes, 0.2, 0.35, 0.1), 200, 400)[0] <= 0.99
+
+
+# --- whole groups change sides ----------------------------------------------------------------------------------------
+
+
+def test_sign_flips_are_exact_where_they_can_be() -> None:
+    assert sign_flips([0] * 5, [1] * 5, list("abcde"), 32, 0) == 2 / 32, "all or none changed: 2 of 2^5"
+    assert sign_flips([0, 0, 1], [1, 1, 0], list("aab"), 100, 0) == 1, "2 and -1 come to 1, -1, 3 or -3"
+    assert sign_flips([0, 0], [0, 0], list("ab"), 100, 0) == 1.0
+
+
+def test_sign_flips_are_those_of_a_statistics_library() -> None:
+    from scipy.stats import permutation_test
+
+    gains = np.random.default_rng(5).normal(0.15, 0.3, 10)
+    theirs = permutation_test(
+        (gains, np.zeros(10)), lambda a, b, axis: (a - b).sum(axis), permutation_type="samples", vectorized=True
+    ).pvalue
+    names = list(map(str, range(10)))
+    assert sign_flips([0.0] * 10, gains.tolist(), names, 1024, 0) == pytest.approx(theirs, abs=1e-12)
+    assert sign_flips([0.0] * 10, gains.tolist(), names, 1000, 0) == pytest.approx(theirs, abs=0.05)
+
+
+def test_sign_flips_are_never_sure() -> None:
+    assert sign_flips([0] * 40, [1] * 40, list(map(str, range(40))), 999, 0) == 1 / 1000
+
+
+# --- power ------------------------------------------------------------------------------------------------------------
+
+
+def test_tries_share_the_error_of_one() -> None:
+    assert shared(0.95, 1) == 0.95
+    assert shared(0.95, 5) ** 5 == pytest.approx(0.95)
+
+
+def test_rows_of_a_family_that_are_all_alike_count_once() -> None:
+    """Gains 1, 1 and 0, 0: between 1, within 0, so the correlation is 1 and four rows are two."""
+    alike = seen([0, 0, 0, 0], [1, 1, 0, 0], list("aabb"))
+    assert (alike.correlation, alike.like, alike.effective_rows) == (1, 2, 2)
+    apart = seen([0, 0, 0, 0], [1, 0, 1, 0], list("aabb"))
+    assert (apart.correlation, apart.effective_rows) == (0, 4)
+    assert seen([0, 0], [1, 0], list("ab")).correlation == 0, "one row each: nothing to see"
+    assert seen([0], [1], ["a"]).spread == 0
+
+
+def test_the_smallest_detectable_difference_has_the_power_it_says() -> None:
+    """Against the exact power of a one-sample t-test (non-central t)."""
+    from scipy.stats import nct, t
+
+    design = foreseen([str(i) for i in range(30)], spread=0.4, correlation=0.0)
+    shift = design.detectable(0.95, 0.8) / (0.4 / 30**0.5)
+    assert nct.sf(t.ppf(0.975, 29), 29, shift) == pytest.approx(0.8, abs=0.01)
+
+
+def test_correlated_rows_and_few_families_see_less() -> None:
+    families = [f"{i % 10}" for i in range(100)]
+    alone, alike = (foreseen(families, 0.5, correlation) for correlation in (0.0, 0.2))
+    assert alone.effective_rows == 100 and alike.effective_rows == pytest.approx(100 / (1 + 9 * 0.2))
+    assert alone.detectable(0.95, 0.8) < alike.detectable(0.95, 0.8) < alike.detectable(0.99, 0.8)
+    assert foreseen(["a"] * 100, 0.5, 0.0).detectable(0.95, 0.8) == float("inf")
+
+
+def test_the_exam_that_is_wanted_is_the_smallest_that_would_do() -> None:
+    design = Design(100, 10, 10.0, 0.5, 0.1)
+    wanted = design.wanted(0.05, 0.95, 0.8)
+    assert wanted is not None and wanted.rows == 10 * wanted.families
+    assert wanted.detectable(0.95, 0.8) <= 0.05 < design.of(wanted.families - 1).detectable(0.95, 0.8)
+    assert design.wanted(0.0, 0.95, 0.8) is None and design.wanted(-0.1, 0.95, 0.8) is None
