@@ -9,7 +9,7 @@ FACTORY := $(BIN)/factory
 OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench benchfits benchfleet golden lock clean
+.PHONY: help setup run test drill external base lint format bench benchfits benchfleet golden lock servers clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -75,6 +75,9 @@ benchfleet: setup  ## eight jobs on one base beside the same jobs alone (about a
 
 golden: setup  ## pin the digests of the smoke products again, after a version was raised
 	$(BIN)/python tests/golden/pin.py
+
+servers: setup  ## a real Postgres (the distribution's) and an MLflow server on it, until Ctrl-C
+	$(BIN)/python -m tests.postgres
 
 lock: setup  ## write requirements.lock from what is installed
 	( head -1 requirements.lock; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > requirements.lock.new

@@ -1,31 +1,64 @@
-"""The only door to MLflow: register a version with its evidence, gate it, browse, fetch.
+"""The only door to MLflow: register a version with its evidence, gate it, browse, fetch, promote.
 
 A version holds the adapter only; its base is named by digest. It is created last, in one write with all its tags, so
 that there is no half version.
 
-    door          a client, the lock of a migration, versions, aliases, an adapter's files
+    door          a client, locks, versions, aliases, an adapter's files
     gating        whether a report earns the alias
     registering   a version from a report, with its evidence and its card
+    events        promote, roll back, retire: who, when, why
+    bundle        a version as one file that can be carried
+    index         what tables and pages read, without MLflow
 """
 
-from factory.registry.door import KEY, aliases, client, connected, fetch, find, holder, migrating, numbered, versions
+from factory.registry.bundle import export, import_bundle
+from factory.registry.door import (
+    KEY,
+    aliases,
+    alone,
+    chosen,
+    client,
+    connected,
+    fetch,
+    find,
+    held_by,
+    holder,
+    migrating,
+    versions,
+)
+from factory.registry.events import Event, history, promote, retire, rollback
 from factory.registry.gating import Verdict, gate, stored_verdict
+from factory.registry.index import Fleet, Row, filtered, fleet, rebuild
 from factory.registry.registering import Registered, register
 
 __all__ = [
     "KEY",
+    "Event",
+    "Fleet",
     "Registered",
+    "Row",
     "Verdict",
     "aliases",
+    "alone",
+    "chosen",
     "client",
     "connected",
+    "export",
     "fetch",
+    "filtered",
     "find",
+    "fleet",
     "gate",
+    "held_by",
+    "history",
     "holder",
+    "import_bundle",
     "migrating",
-    "numbered",
+    "promote",
+    "rebuild",
     "register",
+    "retire",
+    "rollback",
     "stored_verdict",
     "versions",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +17,13 @@ from factory.store import locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 KEY = "factory.key"
-OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "BAD_REQUEST")
+OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 """MLflow's codes for what was asked wrongly: a bug of ours, not a registry that is away."""
+SERVERS = ("postgresql", "mysql", "mssql")
+"""Databases that need a driver, and a lock that other machines see."""
 
 
 @contextmanager
@@ -36,6 +41,7 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
+        needs_its_driver(settings.tracking_uri)
         with migrating(settings.tracking_uri):
             ours = connected(settings.tracking_uri)
         yield ours
@@ -50,15 +56,38 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
         ) from error
 
 
+def needs_its_driver(uri: str) -> None:
+    """Mistake where a database's driver is not installed."""
+    if not uri.startswith(SERVERS):
+        return
+    from sqlalchemy.engine import make_url
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        extra = "'factory-slm[postgres]'" if uri.startswith("postgresql") else str(error.name)
+        raise Mistake(
+            f"registry.tracking_uri={uri}", f"needs {error.name}, which is not installed", f"pip install {extra}"
+        ) from error
+
+
 def connected(uri: str) -> MlflowClient:
-    """A client that has reached its server or database once; Mistake where MLflow knows no such kind of address."""
+    """A client that has reached its server or database once.
+
+    Mistake where MLflow knows no such kind of address, or the database has the schema of another MLflow.
+    """
+    from alembic.util.exc import CommandError
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     try:
         ours = MlflowClient(uri, uri)
         ours.search_registered_models(max_results=1)
+    except CommandError as error:
+        raise another_schema(uri, str(error)) from error
     except MlflowException as error:
+        if "database schema" in str(error):
+            raise another_schema(uri, str(error)) from error
         if error.error_code in OURS:
             hint = "write sqlite:///path/of/a.db, postgresql://..., or http://host:port"
             raise Mistake(f"registry.tracking_uri={uri}", "MLflow knows no such kind of address", hint) from error
@@ -66,14 +95,66 @@ def connected(uri: str) -> MlflowClient:
     return ours
 
 
+def another_schema(uri: str, said: str) -> Mistake:
+    """The line about a database that another version of MLflow made."""
+    from mlflow.version import VERSION
+
+    found = re.search(r"found version (\w+)|identified by '(\w+)'", said)
+    revision = f" {found[1] or found[2]}" if found else ""
+    return Mistake(
+        f"registry {uri}",
+        f"has the schema{revision} of another MLflow than this one, {VERSION}",
+        f"if it is older, save it and run: mlflow db upgrade {uri}; if it is newer, install the MLflow that made it",
+    )
+
+
 @contextmanager
 def migrating(uri: str) -> Iterator[None]:
-    """A fresh sqlite database is created by one process at a time; measured: four at once break each other's migration."""
-    if not uri.startswith("sqlite:///"):
+    """A fresh database is created by one process at a time; measured: four at once break each other's migration."""
+    if not uri.startswith(("sqlite:///", *SERVERS)):
+        yield  # a server migrates its own
+        return
+    with alone(uri, ""):
         yield
+
+
+@contextmanager
+def alone(uri: str, name: str = "-writing") -> Iterator[None]:
+    """Keeps other processes out: for a migration, or for writes that must see no other's in between.
+
+    sqlite: a lock file beside the database. Postgres: an advisory lock, which holds for every machine. For any other
+    address a lock file of this machine; what another machine does in between is found afterwards (`events.move`).
+    """
+    if uri.startswith("postgresql"):
+        with advisory(uri, name):
+            yield
         return
     path = Path(uri.removeprefix("sqlite:///"))
-    with locked(path, wait=True):
+    if not uri.startswith("sqlite:///"):
+        path = Path(tempfile.gettempdir(), f"factory-{os.getuid()}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}")
+    with locked(path.with_name(path.name + name), wait=True):
+        yield
+
+
+@contextmanager
+def writing(settings: config.Registry) -> Iterator[None]:
+    """Alone with the registry; what tables read of it (`index`) is out of date afterwards, and goes."""
+    with alone(settings.tracking_uri):
+        try:
+            yield
+        finally:
+            Path(settings.index).unlink(missing_ok=True)
+
+
+@contextmanager
+def advisory(uri: str, name: str) -> Iterator[None]:
+    """A lock of the Postgres server; it ends with the connection, so also with this process."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    key = int.from_bytes(hashlib.sha256(f"factory{name}".encode()).digest()[:8], signed=True)
+    with create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as held:
+        held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
         yield
 
 
@@ -82,61 +163,82 @@ def find(ours: MlflowClient, model: str, key: str) -> ModelVersion | None:
     return next((version for version in versions(ours, model) if version.tags.get(KEY) == key), None)
 
 
-def versions(ours: MlflowClient, model: str) -> list[ModelVersion]:
-    """All versions of a model, the newest first."""
+def versions(ours: MlflowClient, model: str | None = None) -> list[ModelVersion]:
+    """All versions of a model, or of every model, the newest first."""
     found, token = [], None
     while True:
-        page = ours.search_model_versions(f"name = '{model}'", page_token=token)
+        page = ours.search_model_versions(f"name = '{model}'" if model else None, max_results=1000, page_token=token)
         found += page
         token = page.token
         if not token:
-            return sorted(found, key=lambda version: -int(version.version))
+            return sorted(found, key=lambda version: (version.name, -int(version.version)))
+
+
+def model_of(ours: MlflowClient, name: str) -> RegisteredModel | None:
+    """The registered model of that name with its aliases, which MLflow leaves out of searches; or None."""
+    there = any(one.name == name for one in ours.search_registered_models(f"name = '{name}'"))
+    return ours.get_registered_model(name) if there else None
+
+
+def names(ours: MlflowClient) -> list[str]:
+    """The names of all registered models."""
+    found, token = [], None
+    while True:
+        page = ours.search_registered_models(max_results=100, page_token=token)
+        found += [model.name for model in page]
+        token = page.token
+        if not token:
+            return found
 
 
 def aliases(ours: MlflowClient, model: str) -> dict[str, list[str]]:
-    """Version to its aliases; MLflow leaves them out of searches."""
+    """Version to its aliases."""
     held: dict[str, list[str]] = {}
     for alias, version in ours.get_registered_model(model).aliases.items():
         held.setdefault(str(version), []).append(alias)
     return held
 
 
+def held_by(ours: MlflowClient, model: str, alias: str) -> str | None:
+    """The number of the version that holds an alias, or None."""
+    found = model_of(ours, model)
+    number = found.aliases.get(alias) if found else None
+    return None if number is None else str(number)
+
+
 def holder(ours: MlflowClient, model: str, alias: str) -> ModelVersion | None:
     """The version that holds an alias, or None."""
-    number = next((r.aliases.get(alias) for r in ours.search_registered_models(f"name = '{model}'")), None)
-    if number is None and any(r.name == model for r in ours.search_registered_models(f"name = '{model}'")):
-        number = ours.get_registered_model(model).aliases.get(alias)
-    return ours.get_model_version(model, str(number)) if number is not None else None
+    number = held_by(ours, model, alias)
+    return ours.get_model_version(model, number) if number is not None else None
 
 
-def numbered(ours: MlflowClient, model: str, number: str) -> ModelVersion | None:
-    """The version of that number, or None."""
-    return next((version for version in versions(ours, model) if str(version.version) == number), None)
+def chosen(ours: MlflowClient, settings: config.Registry, wanted: str) -> ModelVersion:
+    """The version that has a number or holds an alias; Mistake where none does."""
+    model = model_of(ours, settings.model)
+    if model is None:
+        known = names(ours)
+        hint = closest(settings.model, known) if known else "run `factory run` first"
+        raise Mistake(settings.model, "no such registered model", hint)
+    if wanted.isdigit():
+        have = {str(one.version): one for one in versions(ours, settings.model)}
+        if wanted not in have:
+            numbers = ", ".join(sorted(have, key=int)) or "none"
+            raise Mistake(f"{settings.model} version {wanted}", "no such version", f"have: {numbers}")
+        return have[wanted]
+    if wanted not in model.aliases:
+        none = "" if settings.alias in model.aliases else "the gate let none pass yet; "
+        raise Mistake(
+            f"{settings.model}@{wanted}",
+            "no version holds this alias",
+            f"{none}{closest(wanted, sorted(model.aliases))}",
+        )
+    return ours.get_model_version(settings.model, str(model.aliases[wanted]))
 
 
 def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, ModelVersion]:
     """The adapter's files of the version that holds an alias or has a number, and the version; Mistake where none does."""
     with client(settings) as ours:
-        known = [model.name for model in ours.search_registered_models()]
-        if settings.model not in known:
-            raise Mistake(
-                settings.model,
-                "no such registered model",
-                closest(settings.model, known) if known else "run `factory run` first",
-            )
-        version = numbered(ours, settings.model, alias) if alias.isdigit() else holder(ours, settings.model, alias)
-        if version is None and alias.isdigit():
-            numbers = sorted(int(one.version) for one in versions(ours, settings.model))
-            raise Mistake(
-                f"{settings.model} version {alias}", "no such version", f"have: {', '.join(map(str, numbers))}"
-            )
-        if version is None:
-            have = sorted(ours.get_registered_model(settings.model).aliases)
-            raise Mistake(
-                f"{settings.model}@{alias}",
-                "no version holds this alias",
-                closest(alias, have) if have else "the gate let none pass yet",
-            )
+        version = chosen(ours, settings, alias)
         from mlflow.artifacts import download_artifacts
 
         place = folder / f"{settings.model}-{version.version}"
