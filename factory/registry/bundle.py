@@ -60,11 +60,13 @@ def export(settings: config.Registry, wanted: str, target: Path) -> str:
     with client(settings) as ours, tempfile.TemporaryDirectory() as place:
         from mlflow.artifacts import download_artifacts
 
-        version, folder = chosen(ours, settings, wanted), Path(place)
-        for name, uri in (("version", version.source), ("run", f"runs:/{version.run_id}")):
-            (folder / name).mkdir()
-            download_artifacts(artifact_uri=uri, dst_path=str(folder / name), tracking_uri=settings.tracking_uri)
+        version, folder, raw = chosen(ours, settings, wanted), Path(place, "bundle"), Path(place, "raw")
+        folder.mkdir()
         run = ours.get_run(version.run_id)
+        for name, uri in (("version", version.source), ("run", run.info.artifact_uri)):
+            (raw / name).mkdir(parents=True)
+            got = download_artifacts(artifact_uri=uri, dst_path=str(raw / name), tracking_uri=settings.tracking_uri)
+            shutil.move(Path(got), folder / name)
         history = [
             [point.key, point.value, point.timestamp, point.step]
             for name in sorted(run.data.metrics)
@@ -78,7 +80,7 @@ def export(settings: config.Registry, wanted: str, target: Path) -> str:
             "tags": {name: value for name, value in sorted(version.tags.items()) if name not in (MOVED, RETIRED)},
             "params": dict(sorted(run.data.params.items())),
             "metrics": history,
-            "logged": dict(sorted(ours.get_logged_model(version.model_id).params.items())),
+            "logged": dict(sorted(ours.get_logged_model(version.source.removeprefix("models:/")).params.items())),
         }
         (folder / ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True))
         (folder / DIGESTS).write_text(json.dumps({name: sha256(folder / name) for name in files(folder)}, indent=1))
