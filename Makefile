@@ -9,7 +9,7 @@ FACTORY := $(BIN)/factory
 OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock clean
+.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock servers clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ bench-gpu: setup  ## what each lever of training is worth on a GPU, on random we
 
 golden: setup  ## pin the digests of the smoke products again, after a version was raised
 	$(BIN)/python tests/golden/pin.py
+
+servers: setup  ## a real Postgres (the distribution's) and an MLflow server on it, until Ctrl-C
+	$(BIN)/python -m tests.postgres
 
 lock: setup  ## write requirements.lock from what is installed
 	( head -1 requirements.lock; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > requirements.lock.new

@@ -18,10 +18,32 @@ from typing import Any
 
 from factory import __version__, config
 from factory.display import Display, complain, plain
-from factory.errors import FactoryError, GateHeld, GateRefused, Mistake, closest
+from factory.errors import FactoryError, GateHeld, GateRefused, Mistake, Unavailable, closest
 from factory.store import Made
 
 OVERRIDE = re.compile(r"(\+{0,2}[A-Za-z_][\w./]*=.*|~[A-Za-z_][\w./]*)", re.DOTALL)
+
+FREE = (
+    "ask",
+    "show",
+    "new",
+    "diff",
+    "export",
+    "part",
+    "plan",
+    "registry",
+    "promote",
+    "rollback",
+    "retire",
+    "bundle",
+    "import",
+    "why",
+    "reproduce",
+    "gc",
+)
+"""Verbs with words that are no overrides."""
+VALUED = ("--to", "--why")
+"""Options with a value."""
 
 HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
 
@@ -41,7 +63,13 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
-  registry     the versions of this specialist on this base
+  registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
+               FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data
+  promote N    version N, or the one with that alias, becomes champion. --to challenger, --to candidate: or that;
+               --why "TEXT": must be said where the gate said no
+  rollback     champion is again the version that was it before; --why "TEXT"
+  retire N     version N is marked, and never gets an alias again; --why "TEXT"
+  bundle N FILE.zip      that version with its evidence as one file; import FILE.zip registers it in another registry
   why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
                number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
   reproduce [VERSION]    makes it again from what the registry holds, and says identical or what differs. --to FOLDER
@@ -63,7 +91,7 @@ Examples
   factory run specialist=sql,medical,creative
   factory plan profile=smoke
   factory run train.learning_rate=1e-3 ~filter.near_duplicate
-  factory registry specialist=sql
+  factory registry specialist=sql base=nano
 """
 
 
@@ -106,11 +134,35 @@ def dispatch(argv: list[str]) -> int:
     if {"-h", "--help"} & set(words):
         plain(HELP)
         return 0
-    overrides = [word for word in words if OVERRIDE.fullmatch(word)]
-    rest = [word for word in words if not OVERRIDE.fullmatch(word)]
-    if rest and verb not in ("ask", "show", "new", "diff", "export", "part", "plan", "why", "reproduce", "gc"):
+    overrides, rest = split(words)
+    if rest and verb not in FREE:
         raise Mistake(rest[0], "not an override", "write key=value, e.g. train.steps=100")
     return VERBS[verb](verb, overrides, rest)
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """The overrides, and all other words in their order; what follows an option that takes a value stays with it."""
+    overrides, rest = [], []
+    for before, word in zip(["", *words], words, strict=False):
+        (overrides if OVERRIDE.fullmatch(word) and before not in VALUED else rest).append(word)
+    return overrides, rest
+
+
+def options(verb: str, rest: list[str], *names: str) -> tuple[list[str], dict[str, str]]:
+    """The words that are no options, and the value of each option that is given."""
+    words, found, left = [], dict.fromkeys(names, ""), iter(rest)
+    for word in left:
+        if word in names:
+            found[word] = next(left, "")
+            if not found[word]:
+                raise Mistake(
+                    f"{verb} {word}", "has no value", f"write it behind {word}, in quotes where it has spaces"
+                )
+        elif word.startswith("--"):
+            raise Mistake(word, "no such option", closest(word, names))
+        else:
+            words.append(word)
+    return words, found
 
 
 def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
@@ -246,12 +298,74 @@ def preview(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 
 def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The versions of one registered model."""
+    """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as JSON."""
+    from factory.registry import index
+
+    for word in rest:
+        if word.startswith("--") and word != "--json":
+            raise Mistake(word, "no such option", closest(word, ["--json"]))
+    columns = [word for word in overrides if word.split("=")[0] in {*index.COLUMNS, "alias"} - {"specialist", "base"}]
+    asked = loaded([word for word in overrides if word not in columns])
+    own = {"specialist": asked.specialist.name, "base": asked.base.name, "registry.model": asked.registry.model}
+    said = [
+        f"{key.split('.')[-1]}={value}" for key, value in own.items() if any(w.startswith(f"{key}=") for w in overrides)
+    ]
+    words = [*columns, *said, *(word for word in rest if word != "--json")]
+    try:
+        whole = index.fleet(asked.registry)
+    except Unavailable as error:
+        if not Path(asked.registry.index).exists():
+            raise
+        whole = index.read(Path(asked.registry.index))
+        complain(f"{error.where}: {error.what} - this is what it held at {index.stamped(whole.read)}")
+    found = index.filtered(whole, words)
+    if "--json" in rest:
+        plain(json.dumps(found.plain(), indent=1))
+    elif words and len(found.models()) == 1:
+        Display(asked).versions(found)
+    else:
+        Display(asked).fleet(found, bool(words))
+    return 0
+
+
+def alias_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """Gives an alias to a version, gives it back to the one before, or retires a version; each an event."""
     from factory import registry
 
-    asked = loaded(overrides)
-    with registry.client(asked.registry) as ours:
-        Display(asked).registry(asked.registry, registry.versions(ours, asked.registry.model), ours)
+    words, given = options(verb, rest, *(("--to", "--why") if verb == "promote" else ("--why",)))
+    if len(words) != (verb != "rollback"):
+        which = (
+            "which version?" if verb != "rollback" else f"{words[0]}: it goes to the version before, whichever that is"
+        )
+        raise Mistake(verb, which, "write its number or alias, e.g. factory promote 3 specialist=sql")
+    settings = loaded(overrides).registry
+    if verb == "promote":
+        event = registry.promote(settings, words[0], given["--to"] or settings.alias, given["--why"])
+    elif verb == "rollback":
+        event = registry.rollback(settings, given["--why"])
+    else:
+        event = registry.retire(settings, words[0], given["--why"])
+    became = f"holds {event.alias}, before it {f'version {event.before}' if event.before else 'nobody'}"
+    plain(f"{settings.model} version {event.after} {became if event.alias else 'is retired'}")
+    return 0
+
+
+def bundle(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """A version as a file, or a file as a version."""
+    from factory import registry
+
+    settings = loaded(overrides).registry
+    if verb == "bundle":
+        if len(rest) != 2:
+            raise Mistake(
+                "bundle", "which version, and where to?", "write: factory bundle champion sql.zip specialist=sql"
+            )
+        plain(f"{rest[1]}: {settings.model} version {registry.export(settings, rest[0], Path(rest[1]))}")
+        return 0
+    if len(rest) != 1:
+        raise Mistake("import", "which file?", "write: factory import sql.zip")
+    made = registry.import_bundle(settings, Path(rest[0]))
+    plain(f"{rest[0]}: {made.model} version {made.version}, {'found' if made.found else 'made'}")
     return 0
 
 
@@ -295,14 +409,13 @@ def reproduce(verb: str, overrides: list[str], rest: list[str]) -> int:
     from factory import fleet, lineage
     from factory.reproduce import reproduce as again
 
-    to = rest[rest.index("--to") + 1 :][:1] if "--to" in rest else []
-    words = [word for word in rest if word not in ("--to", *to)]
-    if len(words) > 1 or ("--to" in rest and not to):
-        raise Mistake("reproduce", "which version, and where to?", "write factory reproduce VERSION --to FOLDER")
+    words, given = options(verb, rest, "--to")
+    if len(words) > 1:
+        raise Mistake("reproduce", f"{len(words)} words", "write factory reproduce VERSION --to FOLDER")
     asked, found = loaded(overrides), []
     with Display(asked) as display:
         origin = lineage.origin(asked, words[0] if words else asked.registry.alias)
-        folder = Path(to[0]) if to else lineage.reproduced(asked, origin.model, origin.number)
+        folder = Path(given["--to"]) if given["--to"] else lineage.reproduced(asked, origin.model, origin.number)
         for came in again(origin, asked, folder, display.of):
             if isinstance(came, fleet.Failed):
                 return told(came.specialist, came, False)
@@ -509,8 +622,11 @@ VERBS: dict[str, Verb] = {
     "show": show,
     "preview": preview,
     "sweep": sweep,
+    "bundle": bundle,
+    "import": bundle,
     "gate": gate,
     "registry": registry_verb,
+    **dict.fromkeys(("promote", "rollback", "retire"), alias_verb),
     "why": why,
     "reproduce": reproduce,
     "gc": gc,

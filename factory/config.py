@@ -346,7 +346,7 @@ def _type_mistake(error: ValidationError) -> ConfigMistake:
     if first["type"] == "missing":
         return ConfigMistake(key, "no value given", f"write {key}=...")
     same = [detail for detail, other in zip(details, paths, strict=True) if other == path]
-    where = key if isinstance(first["input"], dict) else f"{key}={_shown(first['input'])}"
+    where = key if isinstance(first["input"], dict) or "password" in first["msg"] else f"{key}={_shown(first['input'])}"
     if first["type"] == "literal_error" and len(same) == 1:
         choices = re.findall(r"'([^']*)'", first["msg"]) or ["false"]
         return ConfigMistake(where, "no such option", closest(str(first["input"]), choices))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from factory.pipeline import Step
     from factory.preview import Previewed
     from factory.probe import Probe
+    from factory.registry import Fleet, Row
 
 WIDE = 160
 """Columns where there is no terminal to ask: a log or a pipe."""
 console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
+BLOCKS = "▁▂▃▄▅▆▇█"
+PAST = 20
+"""Scores of a line of blocks, and events below a table, at most: the newest."""
 EVERY = 10.0
 """Seconds between progress lines where there is no terminal to draw on."""
 
@@ -218,43 +223,86 @@ class Display:
             console.print(Text(row.after, style="dim"))
             console.print(Text(f"fate: {row.fate}", style="" if row.fate == "kept" else "yellow"))
 
-    def registry(self, settings: Any, versions: list[Any], ours: Any) -> None:
-        """The table of `factory registry`."""
-        from factory.registry import aliases
-
-        if not versions:
-            console.print(f"{settings.model} has no versions in {settings.tracking_uri}: `factory run` registers one")
+    def fleet(self, found: Fleet, filtered: bool) -> None:
+        """The table of `factory registry`: a line per model, with the version that stands for it."""
+        if not found.rows:
+            none = "no version like this in" if filtered else "no versions in"
+            console.print(f"{none} {found.address}: `factory run` registers one")
             return
-        held = aliases(ours, settings.model)
-        heads = (
+        table = columns(
+            "specialist", "base", "version", "adapter", "over the base", "rank", "size", "age", "gate", "scores"
+        )
+        from factory.registry.index import leader
+
+        for rows in found.models().values():
+            row = leader(rows)
+            table.add_row(
+                row.specialist,
+                row.base,
+                " ".join((str(row.version), *row.aliases)),
+                *figures_of(row),
+                age(row.created),
+                row.gate,
+                spark([one.score for one in rows if one.exam == row.exam]),
+            )
+        console.print(f"{found.address}, {len(found.rows)} versions of {len(found.models())} models")
+        console.print(table)
+
+    def versions(self, found: Fleet) -> None:
+        """The versions of one model, the newest first, and what happened to its aliases."""
+        rows = found.rows
+        console.print(f"[bold]{rows[0].model}[/]  {found.address}  {spark([row.score for row in rows])}")
+        table = columns(
             "version",
             "alias",
             "gate",
             "base",
             "adapter",
-            "difference [interval]",
-            "exam rows",
+            "over the base",
             "rank",
             "size",
+            "rows",
+            "age",
+            "method",
             "adapter key",
         )
-        table = columns(*heads)
-        for version in versions:
-            tags = version.tags
-            table.add_row(
-                str(version.version),
-                ", ".join(held.get(str(version.version), [])),
-                tags["validation_status"],
-                tags["score_base"],
-                tags["score_adapter"],
-                Text(tags["difference"]),
-                tags["exam_rows"],
-                tags["rank"],
-                f"{int(tags['adapter_bytes']) / 1024:.0f} KiB",
-                tags["adapter_key"][:10],
-            )
-        console.print(f"[bold]{settings.model}[/]  {settings.tracking_uri}")
+        for row in reversed(rows):
+            score, over, rank, size = figures_of(row)
+            held = ", ".join(row.aliases) or ("retired" if row.retired else "")
+            base, key = f"{row.score_base:.1%}", row.keys.get("adapter", "")[:10]
+            cells = (row.gate, base, score, over, rank, size, str(row.rows), age(row.created), row.method, key)
+            table.add_row(str(row.version), held, *cells)
         console.print(table)
+        past = columns("when", "who", "what", "why")
+        for event in reversed(found.events[rows[0].model][-PAST:]):
+            moved = f"{event['alias']}: {event['before'] or '-'} -> {event['after']}"
+            what = f"{event['what']} {moved if event['alias'] else 'version ' + event['after']}"
+            came = "" if event["outcome"] == "done" else f" ({event['outcome']})"
+            past.add_row(event["when"][:16], Text(event["who"]), Text(what + came), Text(event["why"]))
+        console.print(past)
+
+
+def figures_of(row: Row) -> tuple[str, Text, str, str]:
+    """A version's score, its lead over the base with the interval in points, rank and size."""
+    value, low, high = (100 * part for part in (row.difference, row.low, row.high))
+    over = Text(f"{value:+.1f} [{low:+.1f}, {high:+.1f}]")
+    return f"{row.score:.1%}", over, str(row.rank), f"{row.bytes / 1024:.0f} KiB"
+
+
+def age(created: str) -> str:
+    """How long ago a time was, in its largest unit."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
+    unit, name = next(
+        ((unit, name) for unit, name in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= unit), (1, "s")
+    )
+    return f"{seconds / unit:.0f} {name}"
+
+
+def spark(values: Sequence[float]) -> str:
+    """The last values as a line of blocks, from the least to the greatest of them."""
+    last = list(values)[-PAST:]
+    low, high = min(last), max(last)
+    return "".join(BLOCKS[round((value - low) / (high - low) * 7) if high > low else 3] for value in last)
 
 
 def columns(*names: str) -> Table:

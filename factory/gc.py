@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-RETIRED = "retired"
-"""The tag of a version that is kept as a record, and whose products nobody promised to keep."""
 PRODUCTS = tuple(stage.makes for stage in pipeline.STAGES if stage.makes != "start")
 DELETED = "deleted, and still stored"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -88,7 +86,9 @@ def needed(ours: MlflowClient, asked: Mapping[str, Config], versions: Mapping[st
     for model, of in versions.items():
         by_alias = set(registry.aliases(ours, model))
         numbered = {str(version.version): version for version in of}
-        waiting = [number for number, version in numbered.items() if number in by_alias or RETIRED not in version.tags]
+        waiting = [
+            number for number, version in numbered.items() if number in by_alias or registry.RETIRED not in version.tags
+        ]
         while waiting:
             version = numbered.get(waiting.pop())
             if version is None or (model, str(version.version)) in needs.alive:

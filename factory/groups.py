@@ -24,7 +24,7 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from factory.group import Fraction, Group, OpenFraction, Slug, Text
+from factory.group import Address, Alias, ExperimentName, Fraction, Group, ModelName, OpenFraction, Slug, Text
 from factory.training import Train
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -405,11 +405,12 @@ class Gate(Group):
 class Registry(Group):
     """Where versions are registered."""
 
-    tracking_uri: Text  #: MLflow's store
-    artifact_location: Text  #: folder or URI of the files of a run
-    model: Text  #: name of the registered model
-    experiment: Text  #: name of the MLflow experiment
-    alias: Slug  #: the alias that the gate guards
+    tracking_uri: Address  #: MLflow's store
+    artifact_location: Text | None  #: folder or URI of the files of a run; null: what the server has
+    index: Text  #: file that tables and pages read: rebuilt from MLflow
+    model: ModelName  #: name of the registered model
+    experiment: ExperimentName  #: name of the MLflow experiment
+    alias: Alias  #: the alias that the gate guards
     gate: Gate  #: what the alias costs
 
 

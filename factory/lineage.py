@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from factory import registry
 from factory.config import Config
-from factory.errors import Mistake, closest
+from factory.errors import Mistake
 from factory.rows import read_table
 from factory.store import Made
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Recorded(Made):
 
 @dataclass(frozen=True)
 class Origin:
-    """A version and all that was logged with it: tags, the configuration, the products it was made from, the answers."""
+    """A version and what was logged with it: tags, configuration, products, answers, and the moves of its aliases."""
 
     model: str
     number: str
@@ -50,6 +49,7 @@ class Origin:
     config: Mapping[str, Any]
     products: Mapping[str, Recorded]
     answers: list[dict[str, Any]]
+    events: tuple[registry.Event, ...]
 
     @property
     def name(self) -> str:
@@ -67,7 +67,7 @@ def origin(asked: Config, name: str) -> Origin:
     """The version of that number or alias, of the registered model of this configuration; Mistake where there is none."""
     settings = asked.registry
     with registry.client(settings) as ours, TemporaryDirectory() as folder:
-        version = named(ours, settings.model, name)
+        version = registry.chosen(ours, settings, name)
         number, run = str(version.version), version.run_id
         held = registry.aliases(ours, settings.model).get(number, [])
         made_with = logged(ours, run, "made_with.json", folder) or {}
@@ -82,23 +82,8 @@ def origin(asked: Config, name: str) -> Origin:
             for stage, one in manifests.items()
         }
         answers = read_table(Path(ours.download_artifacts(run, "report/answers.parquet", folder)))
-        return Origin(settings.model, number, tuple(held), dict(version.tags), run, config, products, answers)
-
-
-def named(ours: MlflowClient, model: str, name: str) -> ModelVersion:
-    """The version of that number or alias; Mistake where there is none."""
-    known = [one.name for one in ours.search_registered_models()]
-    if model not in known:
-        raise Mistake(
-            model, "no such registered model", closest(model, known) if known else "factory run registers one"
-        )
-    find = registry.numbered if name.isdigit() else registry.holder
-    version = find(ours, model, name)
-    if version is None:
-        numbers = sorted(int(one.version) for one in registry.versions(ours, model))
-        have = [*map(str, numbers), *sorted(ours.get_registered_model(model).aliases)]
-        raise Mistake(f"{model} {name}", "no version has this number or alias", closest(name, have))
-    return version
+        past = tuple(one for one in registry.history(ours, settings.model) if number in (one.before, one.after))
+        return Origin(settings.model, number, tuple(held), dict(version.tags), run, config, products, answers, past)
 
 
 def logged(ours: MlflowClient, run: str, file: str, folder: str) -> dict[str, Any] | None:

@@ -199,6 +199,7 @@ def lineage(origin: Origin) -> dict[str, Any]:
         "run": origin.run,
         "begun_from": origin.begun_from,
         "tags": dict(origin.tags),
+        "events": [asdict(event) for event in origin.events],
         "products": {
             stage: {
                 "key": made.key,
@@ -218,7 +219,9 @@ def about(origin: Origin) -> Iterator[str]:
     held = f", {', '.join(origin.aliases)}" if origin.aliases else ""
     yield f"{origin.name}{held}: {tags['base']} {tags['score_base']}, adapter {tags['score_adapter']}"
     yield f"difference {tags['difference']}, gate {tags['validation_status']}; run {origin.run}"
-    yield from (f"{name}: {tags[name]}" for name in sorted(tags) if name.startswith("factory.alias"))
+    for event in origin.events:
+        alias = f" {event.alias}: version {event.before or 'nobody'} -> {event.after}" if event.alias else ""
+        yield f"{event.when[:19]}Z {event.who} {event.what}{alias}, {event.outcome}{f': {event.why}' if event.why else ''}"
     if origin.begun_from:
         yield f"its training went on from version {origin.begun_from}, whose rows count too: factory why {origin.begun_from}"
     same = {json.dumps(dict(made.made_with)): made.made_with for made in origin.products.values() if made.made_with}

@@ -100,7 +100,7 @@ def test_an_exam_row_has_five_nearest_rows_with_their_way(full, capsys: pytest.C
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["7"], "no version has this number or alias - have: 1"),
+        (["7"], "version 7: no such version - have: 1"),
         (["1", "99"], "row 99: no such row in the report - write 1 to 24"),
         (["1", "2", "3"], "3 words"),
     ],

@@ -1,0 +1,67 @@
+"""The only door to MLflow: register a version with its evidence, gate it, browse, fetch, promote.
+
+A version holds the adapter only; its base is named by digest. It is created last, in one write with all its tags, so
+that there is no half version.
+
+    door          a client, locks, versions, aliases, an adapter's files
+    gating        whether a report earns the alias
+    registering   a version from a report, with its evidence and its card
+    events        promote, roll back, retire: who, when, why
+    bundle        a version as one file that can be carried
+    index         what tables and pages read, without MLflow
+"""
+
+from factory.gate import Verdict
+from factory.registry.bundle import export, import_bundle
+from factory.registry.door import (
+    KEY,
+    aliases,
+    alone,
+    chosen,
+    client,
+    connected,
+    fetch,
+    find,
+    held_by,
+    holder,
+    migrating,
+    versions,
+)
+from factory.registry.events import RETIRED, Event, history, promote, retire, rollback
+from factory.registry.gating import gate, stored_verdict
+from factory.registry.index import Fleet, Row, filtered, fleet, rebuild
+from factory.registry.registering import Registered, experiment_id, register
+
+__all__ = [
+    "KEY",
+    "RETIRED",
+    "Event",
+    "Fleet",
+    "Registered",
+    "Row",
+    "Verdict",
+    "aliases",
+    "alone",
+    "chosen",
+    "client",
+    "connected",
+    "experiment_id",
+    "export",
+    "fetch",
+    "filtered",
+    "find",
+    "fleet",
+    "gate",
+    "held_by",
+    "history",
+    "holder",
+    "import_bundle",
+    "migrating",
+    "promote",
+    "rebuild",
+    "register",
+    "retire",
+    "rollback",
+    "stored_verdict",
+    "versions",
+]

@@ -1,0 +1,247 @@
+"""The door to MLflow: a client on a migrated database, the versions of a model and their aliases, an adapter's files."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from factory import config
+from factory.errors import Mistake, Unavailable, closest
+from factory.store import locked
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+
+KEY = "factory.key"
+OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
+"""MLflow's codes for what was asked wrongly: a bug of ours, not a registry that is away."""
+SERVERS = ("postgresql", "mysql", "mssql")
+"""Databases that need a driver, and a lock that other machines see."""
+
+
+@contextmanager
+def client(settings: config.Registry) -> Iterator[MlflowClient]:
+    """A client of the tracking server or database, its schema migrated under a lock; Unavailable where it cannot be had."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # Some of the client's own calls look here and not at the address it was given.
+    os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = settings.tracking_uri
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        needs_its_driver(settings.tracking_uri)
+        with migrating(settings.tracking_uri):
+            ours = connected(settings.tracking_uri)
+        yield ours
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
+        if getattr(error, "error_code", None) in OURS:
+            raise
+        said = " ".join(str(error).split())[:160]
+        raise Unavailable(
+            f"registry {settings.tracking_uri}",
+            f"cannot be used now: {said}",
+            "nothing is lost: run again when it answers",
+        ) from error
+
+
+def needs_its_driver(uri: str) -> None:
+    """Mistake where a database's driver is not installed."""
+    if not uri.startswith(SERVERS):
+        return
+    from sqlalchemy.engine import make_url
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        extra = "'factory-slm[postgres]'" if uri.startswith("postgresql") else str(error.name)
+        raise Mistake(
+            f"registry.tracking_uri={uri}", f"needs {error.name}, which is not installed", f"pip install {extra}"
+        ) from error
+
+
+def connected(uri: str) -> MlflowClient:
+    """A client that has reached its server or database once.
+
+    Mistake where MLflow knows no such kind of address, or the database has the schema of another MLflow.
+    """
+    from alembic.util.exc import CommandError
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        ours = MlflowClient(uri, uri)
+        ours.search_registered_models(max_results=1)
+    except CommandError as error:
+        raise another_schema(uri, str(error)) from error
+    except MlflowException as error:
+        if "database schema" in str(error):
+            raise another_schema(uri, str(error)) from error
+        if error.error_code in OURS:
+            hint = "write sqlite:///path/of/a.db, postgresql://..., or http://host:port"
+            raise Mistake(f"registry.tracking_uri={uri}", "MLflow knows no such kind of address", hint) from error
+        raise
+    return ours
+
+
+def another_schema(uri: str, said: str) -> Mistake:
+    """The line about a database that another version of MLflow made."""
+    from mlflow.version import VERSION
+
+    found = re.search(r"found version (\w+)|identified by '(\w+)'", said)
+    revision = f" {found[1] or found[2]}" if found else ""
+    return Mistake(
+        f"registry {uri}",
+        f"has the schema{revision} of another MLflow than this one, {VERSION}",
+        f"if it is older, save it and run: mlflow db upgrade {uri}; if it is newer, install the MLflow that made it",
+    )
+
+
+@contextmanager
+def migrating(uri: str) -> Iterator[None]:
+    """A fresh database is created by one process at a time; measured: four at once break each other's migration."""
+    if not uri.startswith(("sqlite:///", *SERVERS)):
+        yield  # a server migrates its own
+        return
+    with alone(uri, ""):
+        yield
+
+
+@contextmanager
+def alone(uri: str, name: str = "-writing") -> Iterator[None]:
+    """Keeps other processes out: for a migration, or for writes that must see no other's in between.
+
+    sqlite: a lock file beside the database. Postgres: an advisory lock, which holds for every machine. For any other
+    address a lock file of this machine; what another machine does in between is found afterwards (`events.move`).
+    """
+    if uri.startswith("postgresql"):
+        with advisory(uri, name):
+            yield
+        return
+    path = Path(uri.removeprefix("sqlite:///"))
+    if not uri.startswith("sqlite:///"):
+        path = Path(tempfile.gettempdir(), f"factory-{os.getuid()}-{hashlib.sha256(uri.encode()).hexdigest()[:16]}")
+    with locked(path.with_name(path.name + name), wait=True):
+        yield
+
+
+@contextmanager
+def writing(settings: config.Registry) -> Iterator[None]:
+    """Alone with the registry; what tables read of it (`index`) is out of date afterwards, and goes."""
+    with alone(settings.tracking_uri):
+        try:
+            yield
+        finally:
+            Path(settings.index).unlink(missing_ok=True)
+
+
+@contextmanager
+def advisory(uri: str, name: str) -> Iterator[None]:
+    """A lock of the Postgres server; it ends with the connection, so also with this process."""
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    key = int.from_bytes(hashlib.sha256(f"factory{name}".encode()).digest()[:8], signed=True)
+    with create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as held:
+        held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
+        yield
+
+
+def find(ours: MlflowClient, model: str, key: str) -> ModelVersion | None:
+    """The version registered from the report of that key, or None."""
+    return next((version for version in versions(ours, model) if version.tags.get(KEY) == key), None)
+
+
+def versions(ours: MlflowClient, model: str | None = None) -> list[ModelVersion]:
+    """All versions of a model, or of every model, the newest first."""
+    found, token = [], None
+    while True:
+        page = ours.search_model_versions(f"name = '{model}'" if model else None, max_results=1000, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda version: (version.name, -int(version.version)))
+
+
+def model_of(ours: MlflowClient, name: str) -> RegisteredModel | None:
+    """The registered model of that name with its aliases, which MLflow leaves out of searches; or None."""
+    there = any(one.name == name for one in ours.search_registered_models(f"name = '{name}'"))
+    return ours.get_registered_model(name) if there else None
+
+
+def names(ours: MlflowClient) -> list[str]:
+    """The names of all registered models."""
+    found, token = [], None
+    while True:
+        page = ours.search_registered_models(max_results=100, page_token=token)
+        found += [model.name for model in page]
+        token = page.token
+        if not token:
+            return found
+
+
+def aliases(ours: MlflowClient, model: str) -> dict[str, list[str]]:
+    """Version to its aliases."""
+    held: dict[str, list[str]] = {}
+    for alias, version in ours.get_registered_model(model).aliases.items():
+        held.setdefault(str(version), []).append(alias)
+    return held
+
+
+def held_by(ours: MlflowClient, model: str, alias: str) -> str | None:
+    """The number of the version that holds an alias, or None."""
+    found = model_of(ours, model)
+    number = found.aliases.get(alias) if found else None
+    return None if number is None else str(number)
+
+
+def holder(ours: MlflowClient, model: str, alias: str) -> ModelVersion | None:
+    """The version that holds an alias, or None."""
+    number = held_by(ours, model, alias)
+    return ours.get_model_version(model, number) if number is not None else None
+
+
+def chosen(ours: MlflowClient, settings: config.Registry, wanted: str) -> ModelVersion:
+    """The version that has a number or holds an alias; Mistake where none does."""
+    model = model_of(ours, settings.model)
+    if model is None:
+        known = names(ours)
+        hint = closest(settings.model, known) if known else "run `factory run` first"
+        raise Mistake(settings.model, "no such registered model", hint)
+    if wanted.isdigit():
+        have = {str(one.version): one for one in versions(ours, settings.model)}
+        if wanted not in have:
+            numbers = ", ".join(sorted(have, key=int)) or "none"
+            raise Mistake(f"{settings.model} version {wanted}", "no such version", f"have: {numbers}")
+        return have[wanted]
+    if wanted not in model.aliases:
+        none = "" if settings.alias in model.aliases else "the gate let none pass yet; "
+        raise Mistake(
+            f"{settings.model}@{wanted}",
+            "no version holds this alias",
+            f"{none}{closest(wanted, sorted(model.aliases))}",
+        )
+    return ours.get_model_version(settings.model, str(model.aliases[wanted]))
+
+
+def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, ModelVersion]:
+    """The adapter's files of the version that holds an alias or has a number, and the version; Mistake where none does."""
+    with client(settings) as ours:
+        version = chosen(ours, settings, alias)
+        from mlflow.artifacts import download_artifacts
+
+        place = folder / f"{settings.model}-{version.version}"
+        return Path(
+            download_artifacts(artifact_uri=version.source, dst_path=str(place), tracking_uri=settings.tracking_uri)
+        ), version
