@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -250,7 +250,7 @@ def of_row(number: int, one: Near, most: int) -> Iterator[str]:
     )
     yield f"   prompt    {short(row.prompt, most)}"
     yield f"   answer    {short(row.answer, most)}"
-    yield f"   state     {short(json.dumps(row.state), most) if row.state else 'none: a row from outside'}"
+    yield f"   state     {short(json.dumps(small_first(row.state)), most) if row.state else 'none'}"
     others = {name: value for name, value in made.items() if name not in ("teacher", "renderings")}
     more = "".join(f", {name} {short(str(value), most)}" for name, value in others.items())
     yield f"   made by   {made.get('teacher', 'unknown')}{more}; told as {', '.join(made.get('renderings', [])) or '-'}"
@@ -262,6 +262,11 @@ def of_row(number: int, one: Near, most: int) -> Iterator[str]:
         yield f"   dropped   {twin['id']} by {twin['check']}: {twin['reason']}{number_}"
     steps = ", ".join(f"{visit['step']} ({visit['loss']:.3f})" for visit in one.visits)
     yield f"   trained   {f'in step (nats per token) {steps}' if steps else 'in no step'}"
+
+
+def small_first(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with its short parts first: a pattern says more in one line than the rows of a database."""
+    return dict(sorted(state.items(), key=lambda part: len(json.dumps(part[1]))))
 
 
 def short(text: str, most: int) -> str:
