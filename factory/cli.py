@@ -442,7 +442,7 @@ def gc(verb: str, overrides: list[str], rest: list[str]) -> int:
         return 0
     sizes = ["-" if one.bytes is None else f"{one.bytes / 1024:,.0f} KiB" for one in found]
     display.table(("what", "why", "size"), [(one.what, one.why, at) for one, at in zip(found, sizes, strict=True)])
-    total = f"{len(found)} things, {sum(one.bytes or 0 for one in found) / 2**20:,.1f} MiB"
+    total = f"in all {len(found)}, {sum(one.bytes or 0 for one in found) / 2**20:,.1f} MiB"
     if not rest:
         plain(f"{total}: nothing was removed, factory gc --remove does it")
         return 0

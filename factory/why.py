@@ -6,8 +6,9 @@ Nearest, not cause: a row is named because it says what the answer says, not bec
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,8 +46,9 @@ class Answer:
 class Near:
     """A training row near to an answer, and its way: who made it, what the filters said, when it was trained.
 
-    `similarity` is what rows are ranked by, of `prompt_similarity` and `answer_similarity`. `visits` are the times the row
-    was trained: product, step, and loss in nats per token. `twins` are rows that were dropped since they say the same.
+    `similarity` is what rows are ranked by, of `prompt_similarity` (a cosine) and `answer_similarity` (a share of the answer).
+    `visits` are the times the row was trained: product, step, and loss in nats per token. `twins` are rows that were dropped
+    since they say the same.
     """
 
     similarity: float
@@ -138,15 +140,23 @@ def nearest_rows(origin: Origin, settings: config.Lineage, answer: Answer) -> li
 
 
 def similarities(answer: Answer, training: Sequence[Example], ngram: int) -> tuple[np.ndarray, np.ndarray]:
-    """How near each row is by its prompt, and by its answer: to what the answer says that its own prompt does not.
+    """How near each row is by its prompt, a cosine, and by its answer, the share of the asked answer that it accounts for."""
+    prompts = likeness([terms(answer.prompt, ngram)], [terms(row.prompt, ngram) for row in training])
+    return prompts.toarray().ravel(), accounted(answer, training, ngram)
 
-    What the prompt says the adapter could copy; what it does not say must come from the training.
+
+def accounted(answer: Answer, training: Sequence[Example], ngram: int) -> np.ndarray:
+    """The share, by row, of what the answer says and its own prompt does not: what the prompt says could be copied.
+
+    Every run of words weighs by how rare it is, and that is shared among the rows whose answers say it: a word that one
+    row has is that row's alone, one that all rows have is nobody's. Runs that no row says count for none.
     """
-    own = terms(answer.prompt, ngram)
-    said = Counter({term: n for term, n in terms(answer.answer, ngram).items() if term not in own})
-    prompts = likeness([own], [terms(row.prompt, ngram) for row in training])
-    answers = likeness([said], [terms(row.answer, ngram) for row in training])
-    return prompts.toarray().ravel(), answers.toarray().ravel()
+    said = terms(answer.answer, ngram).keys() - terms(answer.prompt, ngram).keys()
+    holders = [terms(row.answer, ngram).keys() & said for row in training]
+    seen = Counter(term for own in holders for term in own)
+    weights = {term: math.log(1 + len(training) / count) / count for term, count in seen.items()}
+    whole = math.fsum(weights.values()) or 1.0
+    return np.array([math.fsum(weights[term] for term in own) / whole for own in holders])
 
 
 def unjudged(kept: Recorded, ids: Collection[str]) -> dict[str, list[dict[str, Any]]]:
@@ -253,7 +263,7 @@ def of_row(number: int, one: Near, most: int) -> Iterator[str]:
     )
     yield f"   prompt    {short(row.prompt, most)}"
     yield f"   answer    {short(row.answer, most)}"
-    yield f"   state     {short(json.dumps(row.state), most) if row.state else 'none: a row from outside'}"
+    yield f"   state     {short(json.dumps(small_first(row.state)), most) if row.state else 'none'}"
     others = {name: value for name, value in made.items() if name not in ("teacher", "renderings")}
     more = "".join(f", {name} {short(str(value), most)}" for name, value in others.items())
     yield f"   made by   {made.get('teacher', 'unknown')}{more}; told as {', '.join(made.get('renderings', [])) or '-'}"
@@ -265,6 +275,11 @@ def of_row(number: int, one: Near, most: int) -> Iterator[str]:
         yield f"   dropped   {twin['id']} by {twin['check']}: {twin['reason']}{number_}"
     steps = ", ".join(f"{visit['step']} ({visit['loss']:.3f})" for visit in one.visits)
     yield f"   trained   {f'in step (nats per token) {steps}' if steps else 'in no step'}"
+
+
+def small_first(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state with its short parts first: a pattern says more in one line than the rows of a database."""
+    return dict(sorted(state.items(), key=lambda part: len(json.dumps(part[1]))))
 
 
 def short(text: str, most: int) -> str:

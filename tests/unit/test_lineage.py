@@ -18,7 +18,7 @@ from factory.pipeline import Step, steps
 from factory.records import Example
 from factory.reproduce import by_version, changes, configured, libraries, planned, unlike
 from factory.store import asked_for, key_of, locked
-from factory.why import Answer, short, similarities
+from factory.why import Answer, accounted, short, similarities
 
 TINY = ["profile=smoke", "base=tiny"]
 
@@ -80,6 +80,14 @@ def test_what_the_prompt_says_needs_no_training_row() -> None:
     prompts, answers = similarities(Answer("Allergy : penicillin . Which allergies?", "penicillin"), rows, 1)
     assert answers.tolist() == [0.0, 0.0]
     assert prompts[1] > prompts[0]
+
+
+def test_rare_words_are_shared_among_those_that_say_them() -> None:
+    """One row says a word alone, two share another, all say the third; what nobody says counts for none."""
+    rows = [row(0, "a", "all only"), row(1, "b", "all pair"), row(2, "c", "all pair"), row(3, "d", "all")]
+    shares = accounted(Answer("e", "only pair all nobody"), rows, 1)
+    assert shares[0] > 2 * shares[1] == 2 * shares[2] > 8 * shares[3] > 0
+    assert sum(shares) > 1 > shares[0], "two rows that say a word account for it both"
 
 
 def test_a_text_is_cut_on_one_line() -> None:
