@@ -49,7 +49,7 @@ class Origin:
     config: Mapping[str, Any]
     products: Mapping[str, Recorded]
     answers: list[dict[str, Any]]
-    events: tuple[registry.Event, ...]
+    events: tuple[registry.Event, ...] = ()
 
     @property
     def name(self) -> str:
