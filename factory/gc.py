@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
@@ -200,7 +201,9 @@ def end_model(ours: MlflowClient, database: str | None, model: str, gone: bool) 
 
 def purge(database: str, runs: list[str], models: list[str]) -> None:
     """What `mlflow gc` does, for these alone: the command itself takes all that was ever deleted, whole experiments too."""
-    from mlflow.cli import _gc_tracking_resources
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the command line of MLflow imports all it has
+        from mlflow.cli import _gc_tracking_resources
     from mlflow.tracking._tracking_service.utils import _get_store
 
     with redirect_stdout(io.StringIO()):

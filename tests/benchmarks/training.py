@@ -102,7 +102,7 @@ class Ring:
 
     def split(self, name: str) -> list[Tokens]:
         """The token arrays of a split."""
-        table = read_table(self.tokens.file("tokens.parquet"))
+        table = read_table(self.tokens.file("tokens.arrow"))
         return [Tokens(row["input_ids"], row["labels"]) for row in table if row["split"] == name]
 
 
