@@ -206,12 +206,12 @@ class Display:
         console.print(table)
 
     def lineage(self, products: Mapping[str, Made]) -> None:
-        """The products that a version was made from: key, what came of each, and where it is."""
-        table = columns("product", "key", "what came of it", "folder")
-        for stage, made in products.items():
+        """The products that a version was made from, by the names of their folders, and what came of each."""
+        table = columns("product", "what came of it")
+        for made in products.values():
             lines = [line for line in told(made) if not line.startswith("page: ")]
-            where = str(made.folder) if made.complete else "not on this machine"
-            table.add_row(stage, made.key[:10], Text("\n".join(lines)), where)
+            lines += [] if made.complete else ["not on this machine"]
+            table.add_row(Text(made.folder.name, no_wrap=True), Text("\n".join(lines)))
         console.print(table)
 
     def preview(self, rows: Iterable[Previewed]) -> None:
