@@ -154,7 +154,8 @@ def registrations(ours: MlflowClient, config: Config, versions: Sequence[ModelVe
         return
     runs, models = {one.run_id for one in versions}, {one.source.rpartition("/")[2] for one in versions}
     before, where = 1000 * (time.time() - config.lineage.settled), [experiment.experiment_id]
-    database = config.registry.tracking_uri if config.registry.tracking_uri.startswith(DATABASES) else None
+    at = registry.address(config.registry.tracking_uri)
+    database = at if at.startswith(DATABASES) else None
     why = "a registration that left no version" + ("" if database else "; its files wait for the server's mlflow gc")
     for run in every(ours.search_runs, where, run_view_type=ViewType.ALL):
         gone = run.info.lifecycle_stage == "deleted"

@@ -15,6 +15,7 @@ from factory.gate import Verdict
 from factory.registry.bundle import export, import_bundle
 from factory.registry.door import (
     KEY,
+    address,
     aliases,
     alone,
     chosen,
@@ -40,6 +41,7 @@ __all__ = [
     "Registered",
     "Row",
     "Verdict",
+    "address",
     "aliases",
     "alone",
     "chosen",

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from factory import config
 from factory.errors import DataMistake, Mistake
-from factory.registry.door import KEY, chosen, client, find, held_by, writing
+from factory.registry.door import KEY, address, chosen, client, find, held_by, writing
 from factory.registry.events import CANDIDATE, RETIRED, move
 from factory.registry.evidence import chunks
 from factory.registry.index import row_of
@@ -65,7 +65,9 @@ def export(settings: config.Registry, wanted: str, target: Path) -> str:
         run = ours.get_run(version.run_id)
         for name, uri in (("version", version.source), ("run", run.info.artifact_uri)):
             (raw / name).mkdir(parents=True)
-            got = download_artifacts(artifact_uri=uri, dst_path=str(raw / name), tracking_uri=settings.tracking_uri)
+            got = download_artifacts(
+                artifact_uri=uri, dst_path=str(raw / name), tracking_uri=address(settings.tracking_uri)
+            )
             shutil.move(Path(got), folder / name)
         history = [
             [point.key, point.value, point.timestamp, point.step]

@@ -35,7 +35,7 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Some of the client's own calls look here and not at the address it was given.
-    os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = settings.tracking_uri
+    uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = address(settings.tracking_uri)
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
     from sqlalchemy.exc import SQLAlchemyError
@@ -43,7 +43,7 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     try:
         needs_its_driver(settings.tracking_uri)
         with migrating(settings.tracking_uri):
-            ours = connected(settings.tracking_uri)
+            ours = connected(uri)
         yield ours
     except (MlflowException, RequestException, SQLAlchemyError) as error:
         if getattr(error, "error_code", None) in OURS:
@@ -54,6 +54,12 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
             f"cannot be used now: {said}",
             "nothing is lost: run again when it answers",
         ) from error
+
+
+def address(uri: str) -> str:
+    """The address with a whole path: MLflow keeps one store per address for the process, whatever the folder it is in."""
+    path = uri.removeprefix("sqlite:///")
+    return f"sqlite:///{Path(path).absolute()}" if path != uri else uri
 
 
 def needs_its_driver(uri: str) -> None:
@@ -243,5 +249,7 @@ def fetch(settings: config.Registry, alias: str, folder: Path) -> tuple[Path, Mo
 
         place = folder / f"{settings.model}-{version.version}"
         return Path(
-            download_artifacts(artifact_uri=version.source, dst_path=str(place), tracking_uri=settings.tracking_uri)
+            download_artifacts(
+                artifact_uri=version.source, dst_path=str(place), tracking_uri=address(settings.tracking_uri)
+            )
         ), version

@@ -129,7 +129,6 @@ def test_a_planted_row_is_named_for_an_answer_that_only_it_explains(
         said = [{**line, "question": f"Pray, {line['question']}"} if name == "exam" else line for line in lines]
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, said)))
     words = [*SMALL, "~filter.contamination", "~filter.near_duplicate", "train.steps=4", "evaluate.rows=4"]
-    words.append(f"runtime.runs={tmp_path / 'runs'}")  # MLflow keeps a store per address, whatever the folder
     assert main(["exam", *words]) == 0
     asked = config.load(words)
     came = list(fleet.run({"stores": asked}, "report", lambda *_, **__: None))
