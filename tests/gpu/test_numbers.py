@@ -11,6 +11,7 @@ import pytest
 from factory import config, models
 from factory.rows import read_jsonl, read_table
 from factory.store import Made
+from tests.neighbours import beside
 
 PLAIN = "train=lora"
 """An unquantised base in float32."""
@@ -72,25 +73,10 @@ def test_the_neighbours_of_a_packed_row_do_not_change_it(device: str) -> None:
     """The same row alone, and between others of the same lengths: the same logits."""
     import torch
 
-    from factory.stages.watch import ROW, Rows
-
-    asked = config.load(["base=nano", PLAIN, f"runtime.device={device}", "runtime.threads=1"])
+    words = ["base=nano", PLAIN, f"runtime.device={device}", "runtime.threads=1"]
+    asked = config.load(words)
     model = models.load_base(models.weights_source(asked.base), asked.base.weights, asked.runtime)
-    draw = torch.Generator().manual_seed(0)
-
-    def row(length: int) -> dict[str, Any]:
-        ids = torch.randint(20, 500, (length,), generator=draw).tolist()
-        return {"input_ids": ids, "labels": ids, ROW: 0}
-
-    def logits(rows: list[dict[str, Any]], first: int, length: int) -> torch.Tensor:
-        batch = Rows(0, padding_free=True)(rows)
-        given = {name: value.to(device) for name, value in batch.items() if name not in (ROW, "labels")}
-        with torch.inference_mode():
-            return model(**given, use_cache=False).logits[0, first : first + length]
-
-    one = row(31)
-    alone = logits([one], 0, 31)
-    between = [logits([row(17), one, row(23)], 17, 31) for _ in range(2)]
+    alone, *between = beside(model, device)
     assert (alone - between[0]).abs().max() < 1e-4
     assert torch.equal(*between)
 

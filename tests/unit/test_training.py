@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from factory import config, models, pipeline
 from factory.errors import DataMistake, Mistake
 from factory.rows import read_jsonl, read_table
 from factory.store import Made
+from tests.neighbours import beside
 
 PLAIN = "train=lora"
 """An unquantised base in float32."""
@@ -70,28 +70,13 @@ def test_packed_and_padded_training_agree(trained: Trained, head: str) -> None:
 
 
 def test_the_neighbours_of_a_packed_row_do_not_change_it() -> None:
-    """The same row between other rows of the same lengths: the same logits."""
+    """The same row alone, and between others of the same lengths: the same logits."""
     import torch
 
-    from factory.stages.watch import ROW, Rows
-
-    asked = config.load(["base=tiny", PLAIN, "runtime.threads=1"])
+    words = ["base=tiny", PLAIN, "runtime.threads=1"]
+    asked = config.load(words)
     model = models.load_base(models.weights_source(asked.base), asked.adapted, asked.runtime)
-    draw = torch.Generator().manual_seed(0)
-
-    def row(length: int) -> dict[str, Any]:
-        ids = torch.randint(20, 500, (length,), generator=draw).tolist()
-        return {"input_ids": ids, "labels": ids, ROW: 0}
-
-    def logits(rows: list[dict[str, Any]], first: int, length: int) -> torch.Tensor:
-        batch = Rows(0, padding_free=True)(rows)
-        batch.pop(ROW), batch.pop("labels")
-        with torch.inference_mode():
-            return model(**batch, use_cache=False).logits[0, first : first + length]
-
-    one = row(31)
-    alone = logits([one], 0, 31)
-    between = [logits([row(17), one, row(23)], 17, 31) for _ in range(2)]
+    alone, *between = beside(model, "cpu")
     assert (alone - between[0]).abs().max() < 1e-5
     assert torch.equal(*between)
 
