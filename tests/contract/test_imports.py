@@ -32,6 +32,7 @@ LAYERS = (
         "names",
         "surrogates",
         "teachers",
+        "answering",
         "models",
         "registry",
         "gate",
