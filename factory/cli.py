@@ -32,6 +32,7 @@ FREE = (
     "retire",
     "bundle",
     "import",
+    "report",
     "why",
     "reproduce",
     "gc",
@@ -62,6 +63,8 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   rollback     champion is again the version that was it before; --why "TEXT"
   retire N     version N is marked, and never gets an alias again; --why "TEXT"
   bundle N FILE.zip      that version with its evidence as one file; import FILE.zip registers it in another registry
+  report [A [B]]         a page of base, champion and challenger (or of versions A and B) side by side on one exam: scores,
+               differences, every cut, errors by kind, calibration, length, cost. --to FILE.html; --json: as data
   why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
                number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
   reproduce [VERSION]    makes it again from what the registry holds, and says identical or what differs. --to FOLDER
@@ -155,6 +158,7 @@ VERBS: dict[str, Verb] = {
     "registry": versions.registry_verb,
     **dict.fromkeys(("promote", "rollback", "retire"), versions.alias_verb),
     **dict.fromkeys(("bundle", "import"), versions.bundle),
+    "report": versions.report,
     "why": versions.why,
     "reproduce": versions.reproduce,
     "gc": versions.gc,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class Recorded(Made):
 
 @dataclass(frozen=True)
 class Origin:
-    """A version and what was logged with it: tags, configuration, products, answers, and the moves of its aliases."""
+    """A version and what was logged with it: tags, configuration, products, answers, moves of its aliases, metrics."""
 
     model: str
     number: str
@@ -50,6 +50,7 @@ class Origin:
     products: Mapping[str, Recorded]
     answers: list[dict[str, Any]]
     events: tuple[registry.Event, ...] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -83,7 +84,8 @@ def origin(asked: Config, name: str) -> Origin:
         }
         answers = read_table(Path(ours.download_artifacts(run, "report/answers.parquet", folder)))
         past = tuple(one for one in registry.history(ours, settings.model) if number in (one.before, one.after))
-        return Origin(settings.model, number, tuple(held), dict(version.tags), run, config, products, answers, past)
+        figures, tags = ours.get_run(run).data.metrics, dict(version.tags)
+        return Origin(settings.model, number, tuple(held), tags, run, config, products, answers, past, figures)
 
 
 def logged(ours: MlflowClient, run: str, file: str, folder: str) -> dict[str, Any] | None:

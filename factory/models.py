@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import chat, config, coverage
+from factory.answering import answered
 from factory.chat import IGNORED, Tokens
 from factory.errors import ContractMismatch, Mistake, Unavailable
 from factory.store import Made, Source, digest, folder_digest
@@ -261,6 +262,16 @@ def stay_unpacked(model: PreTrainedModel) -> None:
             module.support_avx512bf16_for_cpu = False
 
 
+def repacked(model: torch.nn.Module) -> bool:
+    """Whether bitsandbytes has repacked 4-bit weights, as it does at their first inference on a CPU with AVX512-BF16.
+
+    PEFT reads all weights when it attaches an adapter, and reading unpacks them to others than those that were loaded
+    (measured on nano: 8 answers of 128 were not those of an adapter on a base that had said nothing yet).
+    """
+    states = (getattr(getattr(module, "weight", None), "quant_state", None) for module in model.modules())
+    return any(getattr(state, "packing_format_for_cpu", False) for state in states)
+
+
 def quantisation_config(settings: config.Quantisation) -> Any:
     """The bitsandbytes recipe, or None."""
     import torch
@@ -295,8 +306,8 @@ def base_on_loan(
 ) -> Iterator[PreTrainedModel]:
     """The frozen base, loaded once per process for as long as the same one is asked for; afterwards it is bare again.
 
-    So twenty adapters train, and sit their exams, one after another on one base in memory. For `training` it is unpacked
-    where that is asked for; on a GPU, and not unpacked, it is the same base for both.
+    So twenty adapters train one after another on one base in memory. For `training` it is unpacked where that is asked for;
+    on a GPU, and not unpacked, it is the same base for both. One that was repacked is lent no second time (`repacked`).
     """
     where = device(runtime)
     unpacked = training and settings.quantisation.unpacked
@@ -321,6 +332,8 @@ def base_on_loan(
         raise
     else:
         strip(LOAN.model)
+        if repacked(LOAN.model):
+            LOAN.key, LOAN.model = (), None
 
 
 def strip(model: PreTrainedModel) -> None:
@@ -345,10 +358,15 @@ def strip(model: PreTrainedModel) -> None:
 
 
 def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any], trainable: bool = False) -> PeftModel:
-    """The base with the adapter on it; ContractMismatch names the field that differs from `contract`."""
+    """The base with the adapter on it; ContractMismatch names the field that differs from `contract`.
+
+    The base must not have answered yet where answering repacks it: ask it afterwards, with `disable_adapter()`.
+    """
     from peft import PeftModel
 
     check_contract(adapter, contract)
+    if repacked(model):
+        raise ValueError("this base has answered and was repacked: attach the adapter first")
     return PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
 
 
@@ -452,27 +470,5 @@ def losses(model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, rows: Seq
 def answer(
     model: torch.nn.Module, tokenizer: PreTrainedTokenizerBase, prompts: list[list[int]], most: int, **sampling: float
 ) -> list[list[int]]:
-    """Answers to prompts of ids, batched with padding on the left; each up to and without its stop token.
-
-    Greedy, or with `sampling` (temperature, top_p).
-    """
-    import torch
-
-    width = max(map(len, prompts))
-    pad = tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts], device=model.device)
-    with torch.inference_mode():
-        grown = model.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=most,
-            do_sample=bool(sampling),
-            **sampling,
-            pad_token_id=pad,
-            eos_token_id=tokenizer.eos_token_id,
-            cache_implementation="static",  # the default copies itself at every token: 16 % slower on a CPU
-            disable_compile=True,
-        )
-    stop = tokenizer.eos_token_id
-    return [row[: row.index(stop)] if stop in row else row for row in grown[:, width:].tolist()]
+    """Answers to prompts of ids, each up to and without its stop token; greedy, or with `sampling` (temperature, top_p)."""
+    return [one.ids for one in answered(model, tokenizer, prompts, most, **sampling)]

@@ -33,10 +33,10 @@ STAGES = (
     Stage("start", train, version=3),
     Stage("pairs", pairs, version=1),
     Stage("adapter", train, version=3),
-    Stage("report", evaluate, version=3),
+    Stage("report", evaluate, version=4),
     Stage("random", train, version=3),
     Stage("full", train, version=3),
-    Stage("comparison", compare, version=2),
+    Stage("comparison", compare, version=3),
 )
 VERBS = {
     "generate": "examples",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 COMPARED = "comparison_key"
 """The comparison that a version carries: it may come, or come anew, after the version."""
+SECONDS = "seconds_per_answer"
+"""Metrics of base and adapter: what an answer took in a batch of the exam, on the machine that evaluated."""
 CHARTED = 10
 """Values a cut may have to become metrics, each a chart in MLflow."""
 PARAMETERS = 100
@@ -36,8 +38,10 @@ def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], aske
         for name, value in point.items()
         if name != "step"
     ]
+    seconds = planned["report"].facts.get("seconds_per_answer", {})
+    costs = [Metric(f"{SECONDS}.{side}", value, now, 0) for side, value in seconds.items()]
     cuts = [Metric(name, value, now, 0) for name, value in scores(report_of(planned)).items() if name.count(".") != 1]
-    for part in chunks(points + cuts):
+    for part in chunks(points + cuts + costs):
         ours.log_batch(run, metrics=part)
     kept = planned["kept"]
     ours.log_inputs(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from factory.pages import report_page
 from factory.records import Example
 from factory.rows import TOLD, read_exam, read_examples, read_jsonl, write_table
 from factory.specialist import find
-from factory.stages.sitting import Answered, chosen, counted, parts, sit, survey
+from factory.stages.sitting import Answered, chosen, counted, kind, parts, sit, survey
 from factory.stats import mcnemar, mean_interval, paired_bootstrap, seen, sign_flips
 from factory.store import Events, Made, Source, write_facts
 
@@ -51,11 +53,13 @@ def evaluate(
         return found
 
     with models.base_on_loan(weights, base, runtime) as bare:
-        answered, before = {"base": answered_by("base", bare)}, next_logits(bare, prompts[:8])
         if (adapter.folder / "adapter").exists():
             model = models.attach(bare, adapter.folder / "adapter", contract)
+            as_it_is = model.disable_adapter()
         else:
-            model = models.load_full(adapter, base, runtime)
+            model, as_it_is = models.load_full(adapter, base, runtime), nullcontext()
+        with as_it_is:
+            answered, before = {"base": answered_by("base", bare)}, next_logits(bare, prompts[:8])
         answered["adapter"] = answered_by("adapter", model)
         moved = max(
             (after - before).abs().max().item()
@@ -141,8 +145,8 @@ def cut(
 
 def reasons(answered: Sequence[Answered]) -> dict[str, int]:
     """How often answers are wrong for which kind of reason, most frequent first."""
-    kinds = [one.score.reason.split(":")[0].split(" on copy")[0] for one in answered if one.score.value < 1]
-    return {kind: kinds.count(kind) for kind in sorted(set(kinds), key=lambda kind: (-kinds.count(kind), kind))}
+    count = Counter(kind(one.score.reason) for one in answered if one.score.value < 1)
+    return {name: count[name] for name in sorted(count, key=lambda name: (-count[name], name))}
 
 
 def next_logits(model: Any, prompts: list[list[int]]) -> list[Any]:
@@ -171,6 +175,7 @@ def side_by_side(row: Example, base: Answered, adapter: Answered) -> dict[str, A
                 ("parts", json.dumps(one.score.parts)),
                 ("tokens", one.tokens),
                 ("stopped", one.stopped),
+                ("logprob", one.logprob),
             )
         },
     }

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from factory import config, models
+from factory import config
+from factory.answering import answered
 from factory.records import Example, Score
 from factory.specialist import Specialist
 from factory.store import Events, digest
@@ -16,12 +17,16 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Answered:
-    """One model's answer to one row of the exam: its text, tokens, whether it ended by itself, and its score."""
+    """One model's answer to one row of the exam: its text, tokens, whether it ended by itself, and its score.
+
+    `logprob` is the mean log-probability in nats of its tokens; none where no model said it.
+    """
 
     text: str
     tokens: int
     stopped: bool
     score: Score
+    logprob: float | None = None
 
 
 def chosen(rows: list[Example], most: int | None, seed: int) -> list[Example]:
@@ -45,13 +50,18 @@ def sit(
     found: dict[int, Answered] = {}
     for start in range(0, len(order), settings.batch_size):
         batch = order[start : start + settings.batch_size]
-        said = models.answer(model, words, [prompts[i] for i in batch], settings.max_new_tokens)
-        for i, ids in zip(batch, said, strict=True):
-            text = words.decode(ids).strip()
-            stopped = len(ids) < settings.max_new_tokens
-            found[i] = Answered(text, len(ids), stopped, task.grade(rows[i], [text])[0])
+        said = answered(model, words, [prompts[i] for i in batch], settings.max_new_tokens)
+        for i, one in zip(batch, said, strict=True):
+            text, count = words.decode(one.ids).strip(), len(one.ids)
+            score, logprob = task.grade(rows[i], [text])[0], None if one.logprob is None else round(one.logprob, 4)
+            found[i] = Answered(text, count, count < settings.max_new_tokens, score, logprob)
         progress(len(found))
     return [found[i] for i in range(len(rows))]
+
+
+def kind(reason: str) -> str:
+    """The kind of reason for a score below 1: what it says before its particulars."""
+    return reason.split(":")[0].split(" on copy")[0]
 
 
 def counted(events: Events, name: str, total: int, done: int) -> None:

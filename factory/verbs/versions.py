@@ -118,6 +118,33 @@ def why(verb: str, overrides: list[str], rest: list[str]) -> int:
     return 0
 
 
+def report(verb: str, overrides: list[str], rest: list[str]) -> int:
+    """The page of base, champion and challenger, or of two named versions, side by side on one exam; or its data."""
+    from factory.pages import sides_page
+    from factory.sides import sides
+
+    words, given = options(verb, [word for word in rest if word != "--json"], "--to")
+    if len(words) > 2:
+        raise Mistake("report", f"{len(words)} versions", "write one or two beside the base: factory report 2 3")
+    asked = loaded(overrides)
+    with Display(asked) as display:
+        found = sides(asked, words)
+    if "--json" in rest:
+        plain(json.dumps(found, indent=1))
+        return 0
+    plain(f"{found['model']}, {found['rows']} rows of the exam {found['exam'][:10]}")
+    display.table(sides_page.HEADS, [sides_page.cells(found, name) for name in found["sides"]])
+    for note in found["notes"]:
+        complain(note)
+    numbers = [str(side["version"]) for side in found["sides"].values() if side["version"] is not None]
+    own = Path(asked.runtime.runs) / asked.specialist.name / f"versions-{asked.base.name}-{'-'.join(numbers)}.html"
+    path = Path(given["--to"] or own)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(sides_page.page(found), encoding="utf-8")
+    plain(f"page: {path}")
+    return 0
+
+
 def reproduce(verb: str, overrides: list[str], rest: list[str]) -> int:
     """A version made again, and held against what was registered."""
     from factory import fleet, lineage

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from factory import models
+from factory.answering import answered
 from factory.config import Config, load
 from factory.errors import ContractMismatch, Mistake
 from factory.store import Source
@@ -174,6 +175,40 @@ def test_answers_stop_at_the_stop_token_and_padding_changes_nothing() -> None:
     together = models.answer(model, words, prompts, 8)
     assert together == [models.answer(model, words, [prompt], 8)[0] for prompt in prompts]
     assert all(len(ids) <= 8 and words.eos_token_id not in ids for ids in together)
+
+
+def grow(folder: Path, weights: Source, settings: Config, contract: dict[str, Any]) -> None:
+    """An adapter that was trained on nothing and changes much, with its contract."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    bare = models.load_base(weights, settings.adapted, settings.runtime)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        get_peft_model(bare, LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)).save_pretrained(
+            folder
+        )
+    (folder / models.CONTRACT).write_text(json.dumps(contract | {"shapes": models.adapter_shapes(folder)}))
+
+
+def test_a_base_on_loan_answers_alike_whatever_was_done_with_it_before(tmp_path: Path) -> None:
+    """To the last bit, with an adapter and without. On a CPU that repacks 4-bit weights, an adapter comes first or not at all."""
+    settings = asked("runtime.threads=1", "runtime.device=cpu")
+    base, prompts = settings.adapted, [list(range(2 + row, 9 + row + row % 5)) for row in range(8)]
+    tokenizer, weights = models.tokenizer_source(settings.base), models.weights_source(settings.base)
+    words, contract = models.load_tokenizer(tokenizer), models.base_contract(weights, tokenizer, base)
+    grow(tmp_path, weights, settings, contract)
+    found = []
+    for _ in range(2):
+        with models.base_on_loan(weights, base, settings.runtime) as bare:
+            model = models.attach(bare, tmp_path, contract)
+            with model.disable_adapter():
+                first = answered(bare, words, prompts, 6)
+            found.append((first, answered(model, words, prompts, 6)))
+            if models.repacked(bare):
+                with pytest.raises(ValueError, match="attach the adapter first"):
+                    models.attach(bare, tmp_path, contract)
+    assert found[0] == found[1] and found[0][0] != found[0][1]
 
 
 def test_the_unpacked_base_computes_what_the_packed_one_does() -> None:
