@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import config
-from factory.errors import Mistake, closest
+from factory.errors import Absent, Mistake, Unavailable, closest
 from factory.registry.door import KEY, client, versions
 from factory.registry.events import RETIRED, events_of
 from factory.registry.gating import stored_verdict
@@ -34,6 +34,7 @@ SCHEME = 1
 FRESH = 60.0
 """Seconds for which an index of a server is believed; that of a sqlite file until the file changes."""
 DIFFERENCE = re.compile(r"(\S+) \[(\S+), (\S+)\]")
+NAMED = re.compile(r"(?:(?P<model>.*)[:@])?(?P<which>[^:@]*)", re.DOTALL)
 FILTER = re.compile(r"(\w+)(<=|>=|!=|<|>|=)(.*)", re.DOTALL)
 
 
@@ -101,10 +102,46 @@ def leader(rows: Iterable[Row]) -> Row:
     )
 
 
+def named(whole: Fleet, word: str, model: str) -> Row:
+    """The version that a word names: a number or an alias of `model`, or MODEL:NUMBER, MODEL@ALIAS; Absent where none is so."""
+    said, which = NAMED.fullmatch(word).groups()  # type: ignore[union-attr]
+    rows = whole.models().get(said or model)
+    if rows is None:
+        hint = closest(said or model, whole.models()) if whole.rows else "run `factory run` first"
+        raise Absent(said or model, "no such registered model", hint)
+    for row in rows:
+        if str(row.version) == which or which in row.aliases:
+            return row
+    if which.isdigit():
+        numbers = f"have: {rows[0].version} to {rows[-1].version}"
+        raise Absent(f"{said or model} version {which}", "no such version", numbers)
+    have = sorted(alias for row in rows for alias in row.aliases)
+    raise Absent(f"{said or model}@{which}", "no version holds this alias", closest(which, have))
+
+
+def now(settings: config.Registry) -> tuple[Fleet, str]:
+    """Every version; and, where MLflow is away and this is what it held when it was last read, a line that says so."""
+    path = Path(settings.index)
+    try:
+        if gone(settings) and path.exists() and read(path).address == settings.tracking_uri:
+            raise Unavailable(f"registry {settings.tracking_uri}", "the file is gone")
+        return fleet(settings), ""
+    except Unavailable as error:
+        if not path.exists():
+            raise
+        whole = read(path)
+        return whole, f"{error.where}: {error.what} - this is what it held at {stamped(whole.read)}"
+
+
+def gone(settings: config.Registry) -> bool:
+    """Whether the registry is a sqlite file that is not there."""
+    return settings.tracking_uri.startswith("sqlite:///") and not database(settings.tracking_uri).exists()
+
+
 def fleet(settings: config.Registry) -> Fleet:
     """Every version, from the index; rebuilt first where MLflow may know more. Unavailable where MLflow is away then."""
     path = Path(settings.index)
-    if settings.tracking_uri.startswith("sqlite:///") and not database(settings.tracking_uri).exists():
+    if gone(settings):
         return Fleet(settings.tracking_uri, time.time(), (), {})
     if stale(settings):
         with client(settings) as ours:

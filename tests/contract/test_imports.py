@@ -66,6 +66,7 @@ LAYERS = (
         "why",
         "reproduce",
         "gc",
+        "browse",
     },
     {"verbs", "display", "sweep"},
     {"cli"},
