@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -59,7 +59,7 @@ def ask(reader: Reader, prompt: str, *names: str) -> dict[str, Any]:
         "notices": sorted({reader.evidence(row).report.get("notice", "") for row in rows} - {""}),
         "max_new_tokens": reader.asked.evaluate.max_new_tokens,
         "answers": [
-            {"version": None if row is None else asdict(row), **answer}
+            {"version": None if row is None else row.plain(), **answer}
             for row, answer in zip((None, *rows), found, strict=True)
         ],
     }
@@ -106,6 +106,9 @@ def said(asked: config.Config, desk: Desk, prompt: str, adapters: list[Path]) ->
     """The base's answer, then each adapter's: text, tokens, seconds, and whether it ended by itself."""
     ids, most = prompt_ids(desk.words, [{"role": "user", "content": prompt}]), asked.evaluate.max_new_tokens
     with models.base_on_loan(desk.weights, desk.settings, asked.runtime) as bare:
+        models.stay_unpacked(
+            bare
+        )  # attaching unpacks what a CPU has packed, and not to what it was: answers would drift
         room = bare.config.max_position_embeddings - most
         fits = len(ids) <= room
         if fits:

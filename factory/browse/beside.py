@@ -14,6 +14,7 @@ from factory.browse.reader import Reader
 from factory.difference import dotted
 from factory.records import stream_id
 from factory.registry import Evidence, Row
+from factory.reproduce import CALLERS
 from factory.rows import TOLD, read_examples
 from factory.stats import mcnemar, mean_interval, paired_bootstrap, sign_flips
 from factory.store import Made
@@ -29,7 +30,7 @@ def compare(reader: Reader, one: str, two: str) -> dict[str, Any]:
     configs = [side.wanted("config", at) for side, at in zip(held, where, strict=True)]
     answers = [side.wanted("answers", at) for side, at in zip(held, where, strict=True)]
     return {
-        **{side: asdict(row) for side, row in zip(SIDES, rows, strict=True)},
+        **{side: row.plain() for side, row in zip(SIDES, rows, strict=True)},
         "config": list(changed(*configs)),
         "data": data(reader, rows, held),
         **scored(rows, answers, reader.asked.evaluate, reader.asked.seed),
@@ -37,11 +38,15 @@ def compare(reader: Reader, one: str, two: str) -> dict[str, Any]:
 
 
 def changed(one: Mapping[str, Any], two: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The keys that were asked otherwise, sorted; a side that has no such key says nothing."""
+    """The keys that were asked otherwise, sorted; a side that has no such key says nothing.
+
+    `bears`: whether a product hangs on it. Where something was made and registered is of the machine.
+    """
     first, second = dotted(one), dotted(two)
     for key in sorted({*first, *second}):
         if key not in first or key not in second or first[key] != second[key]:
-            yield {"key": key, **{s: of[key] for s, of in zip(SIDES, (first, second), strict=True) if key in of}}
+            said = {side: of[key] for side, of in zip(SIDES, (first, second), strict=True) if key in of}
+            yield {"key": key, **said, "bears": key.split(".")[0] not in (*CALLERS, "runtime")}
 
 
 def data(reader: Reader, rows: Sequence[Row], held: Sequence[Evidence]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -32,7 +31,7 @@ def version(reader: Reader, name: str) -> dict[str, Any]:
     past = reader.fleet()[0].events.get(row.model, [])
     start = held.config.get("train", {}).get("start")
     return {
-        "version": asdict(row),
+        "version": row.plain(),
         "report": {part: held.report.get(part) for part in REPORTED},
         "pages": sorted(held.pages),
         "begun_from": None if start is None else str(start),
@@ -122,7 +121,7 @@ def kept(reader: Reader, key: str, rows: list[Row]) -> dict[str, Any]:
         "folder": str(folder),
         "here": made.complete,
         "counts": made.manifest["counts"] if made.complete else {},
-        "versions": [asdict(row) for row in rows],
+        "versions": [row.plain() for row in rows],
     }
 
 
@@ -130,7 +129,7 @@ def runs(reader: Reader) -> dict[str, Any]:
     """The runs that hold the versions' evidence, the newest first."""
     whole, notice = reader.fleet()
     newest = sorted(whole.rows, key=lambda row: (row.created, row.model, row.version), reverse=True)
-    lines = [{"run": row.run, "version": asdict(row), "links": links(reader, row)} for row in newest]
+    lines = [{"run": row.run, "version": row.plain(), "links": links(reader, row)} for row in newest]
     return {"registry": whole.address, "read": stamped(whole.read), "notice": notice, "runs": lines}
 
 

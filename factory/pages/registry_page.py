@@ -93,8 +93,9 @@ def history(model: Mapping[str, Any], most: int = 20) -> list[tuple[float, float
     """The last scores of a model, on the exam of the one that stands for it, as points of a small drawing."""
     exam = next(one["exam"] for one in model["versions"] if one["version"] == model["shown"])
     scores = [one["score"] for one in model["versions"] if one["exam"] == exam][-most:]
-    across, up = 72 / max(1, len(scores) - 1), axis([min(scores), max(scores)], 17, 3)
-    return [(round(4 + across * i, 1), up.at(score)) for i, score in enumerate(scores)]
+    low, high = min(scores), max(scores)
+    across, up = 72 / max(1, len(scores) - 1), axis([low, high], 17, 3)
+    return [(round(4 + across * i, 1), up.at(score) if low < high else 10) for i, score in enumerate(scores)]
 
 
 def of_version(given: Mapping[str, Any]) -> dict[str, Any]:

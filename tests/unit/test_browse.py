@@ -126,9 +126,7 @@ def test_the_figures_of_a_version_are_on_its_page(reader: Reader, browser: TestC
         and "+28.3 to +38.3, on 12 rows of 6 families" in page.line
     )
     assert "The gate said promote" in page.line and "Loss 2.5 at first, 1.5 at last" in page.line
-    assert all(
-        f"{key}{value}" in page.line for key, value in (("train.learning_rate", "0.001"), ("base.name", "tiny"))
-    )
+    assert all(f"{key}{value}" in page.line for key, value in (("train.learning_rate", "0.001"), ("base.name", "tiny")))
     assert [row["id"] for row in found["answers"]] == ["0", "1", "2", "4", "5", "6"]
     assert "factory promote 1 specialist=sql base=tiny" in page.line and "library_name: peft" in page.line
     assert {stage["stage"]: set(stage["from"]) for stage in found["products"]} == {
@@ -149,7 +147,7 @@ def test_the_drawing_of_a_lineage_has_an_arrow_for_each_use(reader: Reader) -> N
 
 def test_two_versions_side_by_side(reader: Reader) -> None:
     found = beside.compare(reader, "1", "2")
-    assert found["config"] == [{"key": "train.learning_rate", "one": 0.001, "two": 0.002}]
+    assert found["config"] == [{"key": "train.learning_rate", "one": 0.001, "two": 0.002, "bears": True}]
     assert (found["data"]["rows"]["both"], found["data"]["same"]) == (2, False)
     assert [found["data"]["rows"][side]["ids"] for side in ("removed", "added")] == [["one"], ["two"]]
     assert found["data"]["rows"]["added"]["texts"][0]["prompt"] == "what of two"
