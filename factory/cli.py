@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from factory import __version__
 from factory.display import complain, plain
 from factory.errors import FactoryError, Mistake, closest
-from factory.verbs import beginnings, data, making, versions
+from factory.verbs import beginnings, browsing, data, making, versions
 from factory.verbs.words import loaded, split
 
 FREE = (
@@ -58,6 +58,10 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
                FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data
+  registry version A     a version with its evidence; compare A B: two side by side, with the rows that flipped; data: the sets
+               of rows and who was trained on them; runs; ask "TEXT" A [B]: base and adapters side by side. --json: as data.
+               A, B: a number or alias of the configured model, or MODEL:NUMBER, MODEL@ALIAS of any
+  registry ui  the same pages in a browser, on this machine alone; they only read. --port N, --host ADDRESS
   promote N    version N, or the one with that alias, becomes champion. --to challenger, --to candidate: or that;
                --why "TEXT": must be said where the gate said no
   rollback     champion is again the version that was it before; --why "TEXT"
@@ -155,7 +159,7 @@ VERBS: dict[str, Verb] = {
     "part": making.part,
     "sweep": sweep,
     "gate": versions.gate,
-    "registry": versions.registry_verb,
+    "registry": browsing.registry_verb,
     **dict.fromkeys(("promote", "rollback", "retire"), versions.alias_verb),
     **dict.fromkeys(("bundle", "import"), versions.bundle),
     "report": versions.report,

@@ -59,6 +59,7 @@ from factory.groups import (
     Teacher,
     Tokenize,
     TokenizerFiles,
+    Ui,
     Weights,
 )
 from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
@@ -113,6 +114,7 @@ __all__ = [
     "Tokenize",
     "TokenizerFiles",
     "Train",
+    "Ui",
     "Weights",
     "conf_dir",
     "data_dir",

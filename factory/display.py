@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from factory.config import Config
 from factory.fits import mib
 from factory.log import log_to
 from factory.store import Made
+from factory.text import age
 
 if TYPE_CHECKING:
     from factory.forecast import Forecast
@@ -287,15 +287,6 @@ def figures_of(row: Row) -> tuple[str, Text, str, str]:
     value, low, high = (100 * part for part in (row.difference, row.low, row.high))
     over = Text(f"{value:+.1f} [{low:+.1f}, {high:+.1f}]")
     return f"{row.score:.1%}", over, str(row.rank), f"{row.bytes / 1024:.0f} KiB"
-
-
-def age(created: str) -> str:
-    """How long ago a time was, in its largest unit."""
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
-    unit, name = next(
-        ((unit, name) for unit, name in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= unit), (1, "s")
-    )
-    return f"{seconds / unit:.0f} {name}"
 
 
 def spark(values: Sequence[float]) -> str:

@@ -3,6 +3,7 @@
     FactoryError                 70
     ├── Mistake                   2   the user's; running it again changes nothing
     │   ├── ConfigMistake             a key, a value or an option of the configuration
+    │   ├── Absent                    a version that is not there, or what its run does not hold
     │   ├── ContractMismatch          an adapter on another base than it was trained on; names the field
     │   └── DataMistake               a stage refuses its data: masks, over-long rows, a budget spent
     ├── Unavailable               3   the registry is locked or away, the disk is full, a folder is in use
@@ -45,6 +46,10 @@ class Mistake(FactoryError):
 
 class ConfigMistake(Mistake):
     """A key, a value or an option of the configuration is wrong."""
+
+
+class Absent(Mistake):
+    """A version that is not there, or something of it that the registry does not hold."""
 
 
 class ContractMismatch(Mistake):

@@ -370,6 +370,13 @@ def attach(model: PreTrainedModel, adapter: Path, contract: Mapping[str, Any], t
     return PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
 
 
+def attach_beside(model: PeftModel, adapter: Path, contract: Mapping[str, Any], name: str) -> None:
+    """A further adapter on the base of another; it is the one that counts from then on."""
+    check_contract(adapter, contract)
+    model.load_adapter(adapter, adapter_name=name)
+    model.set_adapter(name)
+
+
 def base_contract(weights: Source, tokenizer: Source, settings: config.Weights) -> dict[str, Any]:
     """What an adapter demands of its base: digests of weights and tokenizer, and the quantisation recipe.
 

@@ -1,10 +1,12 @@
-"""What a text says: its words, the part that is told, the values it was drawn with, and the text with those masked."""
+"""What a text says: its words, the part that is told, the values it was drawn with, and the text with those masked; an age
+in words."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -87,3 +89,12 @@ def random_word(rng: Random) -> str:
     while (word := "".join(rng.choice(SYLLABLES) for _ in range(rng.randint(1, 3)))) in MEANING:
         pass
     return word
+
+
+def age(created: str) -> str:
+    """How long ago a time was, in its largest unit."""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(created)).total_seconds()
+    unit, name = next(
+        ((unit, name) for unit, name in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= unit), (1, "s")
+    )
+    return f"{seconds / unit:.0f} {name}"

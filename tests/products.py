@@ -23,12 +23,12 @@ WORDS = ("base=tiny", "profile=smoke", "registry.gate.min_rows=2", "registry.gat
 LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
 
 
-def made(folder: Path, stage: str, key: str, counts: dict[str, Any]) -> Made:
+def made(folder: Path, stage: str, key: str, counts: dict[str, Any], asked: dict[str, Any] | None = None) -> Made:
     """A folder becomes a product: its manifest is written over what lies in it."""
     payload = {
         path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()
     }
-    manifest = {"stage": stage, "version": 1, "key": key, "asked": {}, "counts": counts, "payload": payload}
+    manifest = {"stage": stage, "version": 1, "key": key, "asked": asked or {}, "counts": counts, "payload": payload}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "facts.json").write_text(json.dumps({"made_with": {}}))
     return Made(stage, key, folder)
@@ -55,20 +55,28 @@ def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 
     report |= {"cuts": {"difficulty": {"easy": scores}}, "mcnemar": {"p": 0.01}, "tokens": {"base": 40, "adapter": 30}}
     (folders["report"] / "report.json").write_text(json.dumps(report))
     (folders["report"] / "report.html").write_text("<p>report</p>")
-    write_table(
-        folders["report"] / "answers.parquet",
-        [
-            {
-                "id": str(row),
-                "family": f"shop {row % 6}",
-                "adapter_score": adapter + (0.05 if row % 2 else -0.05),
-                "base_score": base,
-            }
-            for row in range(12)
-        ],
-    )
+    scored = [adapter + (0.05 if row % 2 else -0.05) for row in range(12)]
+    write_table(folders["report"] / "answers.parquet", [sat(row, base, score) for row, score in enumerate(scored)])
     counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}}
-    return {stage: made(folder, stage, digest([name, stage]), counts[stage]) for stage, folder in folders.items()}
+    keys = {stage: digest([name, stage]) for stage in folders}
+    asked = {"kept": {}, "adapter": {"kept": keys["kept"]}, "report": keys | {"report": None, "exam": "e" * 64}}
+    return {stage: made(folder, stage, keys[stage], counts[stage], asked[stage]) for stage, folder in folders.items()}
+
+
+def sat(row: int, base: float, adapter: float) -> dict[str, Any]:
+    """An exam row as a report has it, with the answers of base and adapter that score so."""
+    answers = {"base": base, "adapter": adapter}
+    return {
+        "id": str(row),
+        "family": f"shop {row % 6}",
+        "prompt": f"How many of {row}?",
+        "gold": str(row),
+        **{f"{who}_answer": str(row) if score >= 1 else "none" for who, score in answers.items()},
+        **{f"{who}_score": score for who, score in answers.items()},
+        **{f"{who}_reason": "" if score >= 1 else "wrong rows" for who, score in answers.items()},
+        **{f"{who}_tokens": 3 for who in answers},
+        **{f"{who}_stopped": score >= 1 for who, score in answers.items()},
+    }
 
 
 def weigh(folder: Path, name: str) -> None:

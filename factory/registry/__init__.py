@@ -9,6 +9,7 @@ that there is no half version.
     events        promote, roll back, retire: who, when, why
     bundle        a version as one file that can be carried
     index         what tables and pages read, without MLflow
+    reading       what the registry holds of a version, read back
 """
 
 from factory.gate import Verdict
@@ -30,13 +31,15 @@ from factory.registry.door import (
 )
 from factory.registry.events import RETIRED, Event, history, promote, retire, rollback
 from factory.registry.gating import gate, stored_verdict
-from factory.registry.index import Fleet, Row, filtered, fleet, rebuild
+from factory.registry.index import Fleet, Row, filtered, fleet, named, now, rebuild
+from factory.registry.reading import Evidence, evidence
 from factory.registry.registering import Registered, experiment_id, register
 
 __all__ = [
     "KEY",
     "RETIRED",
     "Event",
+    "Evidence",
     "Fleet",
     "Registered",
     "Row",
@@ -47,6 +50,7 @@ __all__ = [
     "chosen",
     "client",
     "connected",
+    "evidence",
     "experiment_id",
     "export",
     "fetch",
@@ -59,6 +63,8 @@ __all__ = [
     "holder",
     "import_bundle",
     "migrating",
+    "named",
+    "now",
     "promote",
     "rebuild",
     "register",

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import config
-from factory.errors import Mistake, closest
+from factory.errors import Absent, Mistake, Unavailable, closest
 from factory.registry.door import KEY, client, versions
 from factory.registry.events import RETIRED, events_of
 from factory.registry.gating import stored_verdict
@@ -34,6 +35,7 @@ SCHEME = 1
 FRESH = 60.0
 """Seconds for which an index of a server is believed; that of a sqlite file until the file changes."""
 DIFFERENCE = re.compile(r"(\S+) \[(\S+), (\S+)\]")
+NAMED = re.compile(r"(?:(?P<model>.*)[:@])?(?P<which>[^:@]*)", re.DOTALL)
 FILTER = re.compile(r"(\w+)(<=|>=|!=|<|>|=)(.*)", re.DOTALL)
 
 
@@ -63,6 +65,10 @@ class Row:
     keys: dict[str, str]  #: product -> key
     run: str  #: MLflow's id of the run with the evidence
 
+    def plain(self) -> dict[str, Any]:
+        """The same as JSON-able data; a thousand of them in a millisecond, which `asdict` is not."""
+        return dict(vars(self))
+
 
 @dataclass(frozen=True)
 class Fleet:
@@ -86,7 +92,7 @@ class Fleet:
                 "base": rows[0].base,
                 "shown": leader(rows).version,
                 "scores": [row.score for row in rows],
-                "versions": [asdict(row) for row in rows],
+                "versions": [row.plain() for row in rows],
                 "events": self.events.get(name, []),
             }
             for name, rows in self.models().items()
@@ -101,10 +107,46 @@ def leader(rows: Iterable[Row]) -> Row:
     )
 
 
+def named(whole: Fleet, word: str, model: str) -> Row:
+    """The version that a word names: a number or an alias of `model`, or MODEL:NUMBER, MODEL@ALIAS; Absent where none is so."""
+    said, which = NAMED.fullmatch(word).groups()  # type: ignore[union-attr]
+    rows = whole.models().get(said or model)
+    if rows is None:
+        hint = closest(said or model, whole.models()) if whole.rows else "run `factory run` first"
+        raise Absent(said or model, "no such registered model", hint)
+    for row in rows:
+        if str(row.version) == which or which in row.aliases:
+            return row
+    if which.isdigit():
+        numbers = f"have: {rows[0].version} to {rows[-1].version}"
+        raise Absent(f"{said or model} version {which}", "no such version", numbers)
+    have = sorted(alias for row in rows for alias in row.aliases)
+    raise Absent(f"{said or model}@{which}", "no version holds this alias", closest(which, have))
+
+
+def now(settings: config.Registry) -> tuple[Fleet, str]:
+    """Every version; and, where MLflow is away and this is what it held when it was last read, a line that says so."""
+    path = Path(settings.index)
+    try:
+        if gone(settings) and path.exists() and read(path).address == settings.tracking_uri:
+            raise Unavailable(f"registry {settings.tracking_uri}", "the file is gone")
+        return fleet(settings), ""
+    except Unavailable as error:
+        if not path.exists():
+            raise
+        whole = read(path)
+        return whole, f"{error.where}: {error.what} - this is what it held at {stamped(whole.read)}"
+
+
+def gone(settings: config.Registry) -> bool:
+    """Whether the registry is a sqlite file that is not there."""
+    return settings.tracking_uri.startswith("sqlite:///") and not database(settings.tracking_uri).exists()
+
+
 def fleet(settings: config.Registry) -> Fleet:
     """Every version, from the index; rebuilt first where MLflow may know more. Unavailable where MLflow is away then."""
     path = Path(settings.index)
-    if settings.tracking_uri.startswith("sqlite:///") and not database(settings.tracking_uri).exists():
+    if gone(settings):
         return Fleet(settings.tracking_uri, time.time(), (), {})
     if stale(settings):
         with client(settings) as ours:
@@ -158,8 +200,19 @@ def save(path: Path, about: Mapping[str, Any], rows: Iterable[Row], past: Iterab
 
 
 def read(path: Path) -> Fleet:
-    """The index as it is; milliseconds."""
-    with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
+    """The index as it is; milliseconds, and less for a program that has read the same file before."""
+    there = path.resolve()
+    try:
+        stat = there.stat()
+    except OSError as error:
+        raise sqlite3.OperationalError(str(error)) from None
+    return whole(there, stat.st_ino, stat.st_mtime_ns)
+
+
+@lru_cache(1)
+def whole(path: Path, *_: int) -> Fleet:
+    """All of an index that is replaced, never written to."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
         about = dict(db.execute("SELECT name, value FROM about"))
         rows = tuple(map(restored, db.execute("SELECT * FROM versions ORDER BY model, version")))
         events: dict[str, list[dict[str, Any]]] = {}

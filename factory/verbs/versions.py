@@ -1,4 +1,4 @@
-"""Verbs of registered versions: browse, gate, promote, carry, trace, make again, clean up, ask."""
+"""Verbs of registered versions: gate, promote, carry, trace, make again, clean up, ask."""
 
 from __future__ import annotations
 
@@ -7,39 +7,8 @@ import sys
 from pathlib import Path
 
 from factory.display import Display, complain, plain
-from factory.errors import Mistake, Unavailable, closest
+from factory.errors import Mistake
 from factory.verbs.words import loaded, no, options, several, told
-
-
-def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as JSON."""
-    from factory.registry import index
-
-    for word in rest:
-        if word.startswith("--") and word != "--json":
-            raise Mistake(word, "no such option", closest(word, ["--json"]))
-    columns = [word for word in overrides if word.split("=")[0] in {*index.COLUMNS, "alias"} - {"specialist", "base"}]
-    asked = loaded([word for word in overrides if word not in columns])
-    own = {"specialist": asked.specialist.name, "base": asked.base.name, "registry.model": asked.registry.model}
-    said = [
-        f"{key.split('.')[-1]}={value}" for key, value in own.items() if any(w.startswith(f"{key}=") for w in overrides)
-    ]
-    words = [*columns, *said, *(word for word in rest if word != "--json")]
-    try:
-        whole = index.fleet(asked.registry)
-    except Unavailable as error:
-        if not Path(asked.registry.index).exists():
-            raise
-        whole = index.read(Path(asked.registry.index))
-        complain(f"{error.where}: {error.what} - this is what it held at {index.stamped(whole.read)}")
-    found = index.filtered(whole, words)
-    if "--json" in rest:
-        plain(json.dumps(found.plain(), indent=1))
-    elif words and len(found.models()) == 1:
-        Display(asked).versions(found)
-    else:
-        Display(asked).fleet(found, bool(words))
-    return 0
 
 
 def alias_verb(verb: str, overrides: list[str], rest: list[str]) -> int:

@@ -69,6 +69,7 @@ LAYERS = (
         "why",
         "reproduce",
         "gc",
+        "browse",
     },
     {"verbs", "display", "sweep"},
     {"cli"},
