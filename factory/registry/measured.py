@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from factory import config
 from factory.registry.door import client, versions, writing
 from factory.registry.evidence import chunks
 from factory.store import Made
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 SAT = "suite."
 """Begins the tag of a version that says by which product it was measured on a suite; it is written last."""
@@ -31,19 +35,24 @@ def log_suite(
         return sorted((str(version.version) for version in mine), key=int)
 
 
-def log(ours: Any, version: Any, sat: Made) -> None:
+def log(ours: MlflowClient, version: ModelVersion, sat: Made) -> None:
     """The figures as metrics of run and model, the files as artifacts of the run, and the tag."""
     from mlflow.entities import Metric
 
     found = json.loads(sat.file("suite.json").read_text())
     now = int((sat.folder / "manifest.json").stat().st_mtime * 1000)
-    about = {"dataset_name": sat.stage, "dataset_digest": found["sets"][:32], "model_id": version.model_id}
+    about = {"dataset_name": sat.stage, "dataset_digest": found["sets"][:32], "model_id": model_of(version)}
     metrics = [Metric(name, value, now, 0, **about) for name, value in metrics_of(sat.stage, found).items()]
     for part in chunks(metrics):
         ours.log_batch(version.run_id, metrics=part)
     for name in ("suite.json", "answers.parquet"):
         ours.log_artifact(version.run_id, str(sat.file(name)), f"suites/{sat.stage}")
     ours.set_model_version_tag(version.name, version.version, SAT + sat.stage, sat.key)
+
+
+def model_of(version: ModelVersion) -> str:
+    """The id of a version's logged model: its own field is empty in the registry's answers, its source is not."""
+    return version.source.rpartition("/")[2]
 
 
 def metrics_of(name: str, found: Mapping[str, Any]) -> dict[str, float]:

@@ -167,7 +167,7 @@ def summary(
             continue
         own = [Score(score.value, score.reason, score.parts | one.figures) for score in scores]
         scored.append(Scored(row.id, row.group, row.slices, own, floors))
-        answers.append((row, one.texts[0]))
+        answers.append((row, one.texts))
     told = [one for one in said if not one.refused]
     return {
         "suite": suite.name,

@@ -48,7 +48,7 @@ def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[R
     return [
         Row(
             row["id"],
-            row["db_id"] if suite.by == "database" else f"{row['db_id']}/{row['query']}",
+            row["db_id"] if suite.by == "database" else f"{row['db_id']}/{' '.join(row['query'].lower().split())}",
             f"Tables:\n{texts[row['db_id']]}\nQuestion: {row['question']}",
             row["query"],
             WRONG,

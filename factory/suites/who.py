@@ -26,6 +26,9 @@ def sitter(asked: Config, name: str) -> Sitter:
         return Sitter(name, made if asked.train.method == "full" else of_folder(made.folder / "adapter"), made=made.key)
     if (Path(name) / WEIGHTS[0]).is_file():
         return Sitter(name, of_folder(Path(name)))
+    if not registry.there(asked.registry):
+        what = f"nobody of that name, and no registry at {asked.registry.tracking_uri}"
+        raise Mistake(name, what, "base, adapter, gold, wrong, a folder with an adapter, or a registered version")
     folder, version = registry.fetch(asked.registry, name, Path(asked.runtime.runs) / "fetched")
     return Sitter(name, of_folder(folder), version=str(version.version))
 
