@@ -11,6 +11,7 @@ A suite is a conf file (`conf/suite`) of a kind; a kind is a module beside this 
     floors(rows)                             name -> per row a trivial answer, or the score that one has on the average
     survey(rows, answers)                    figures of all answers as a set, where there are such
     facts(place, suite)                      what else is to be recorded of a set, where there is such
+    OF_SPECIALIST, DATED, UNIT               where the rows are a specialist's, go by the day, are no shares but this unit
 
     asking    prompts that fit, answers in batches, likelihoods of choices, losses
     sitting   the stage: a model's sitting of a suite, as a product

@@ -39,7 +39,8 @@ def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[R
 def pair(number: int, row: dict[str, str]) -> Row:
     """Two sentences, of which one is right."""
     both = (row["good"], row["bad"])
-    return Row(f"{row['UID']}-{number}", row["UID"], "", *both, {"field": row["field"]}, choices=both)
+    field = row["field"].replace("/", "_")  # the set writes one of them both ways
+    return Row(f"{row['UID']}-{number}", row["UID"], "", *both, {"field": field}, choices=both)
 
 
 def question(suite: config.Suite, number: int, row: dict[str, str]) -> Row:

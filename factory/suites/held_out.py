@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from factory import config
 from factory.errors import Mistake
@@ -24,9 +23,10 @@ TRIED = 100
 """Streams that are looked at for a row, on the average at most."""
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """None: the rows are drawn."""
-    return []
+def files(suite: config.Suite, specialist: config.Specialist) -> list[str]:
+    """What the specialist draws from, by whole paths."""
+    paths = sorted(find(specialist.name).lists.resolve().rglob("*"))
+    return [str(path) for path in paths if path.is_file() and path.suffix != ".md"]
 
 
 def rows(place: Path, suite: config.Suite, specialist: config.Specialist, seed: int) -> list[Row]:

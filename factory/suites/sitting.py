@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import lzma
+import sqlite3
+import tarfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,18 +17,30 @@ from types import ModuleType
 from typing import Any, Literal
 
 from factory import config, models, store
-from factory.errors import Mistake
+from factory.errors import DataMistake, Mistake
 from factory.made_with import made_with
 from factory.records import Score
 from factory.rows import write_table
 from factory.specialist import find as find_specialist
 from factory.stages.sitting import chosen
 from factory.store import WORK, Events, Made, Source, Stage
-from factory.suites import Graded, Row, Untold, find
+from factory.suites import HINT, Graded, Row, Untold, find
 from factory.suites.asking import KEPT, Hall, Said, asked
 from factory.suites.figures import Scored, figures
 
 Check = Literal["gold", "wrong"]
+BROKEN = (
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    csv.Error,
+    lzma.LZMAError,
+    sqlite3.Error,
+    tarfile.TarError,
+)
+"""What a file that is not as it should be comes to."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +104,7 @@ def sit(
 ) -> dict[str, Any]:
     """Writes `suite.json` (figures and counts) and `answers.parquet` (a line per row and sample, those not asked too)."""
     kind = find(suite.kind)
-    rows = chosen(kind.rows(Path(sets.path), suite, specialist, seed), suite.rows, seed)
+    rows = chosen(read(kind, Path(sets.path), suite, specialist, seed), suite.rows, seed)
     if check:
         said = [checked(suite, row, check) for row in rows]
     else:
@@ -100,6 +117,22 @@ def sit(
     found["facts"] = kind.facts(Path(sets.path), suite) if hasattr(kind, "facts") else {}
     (out / "suite.json").write_text(json.dumps(found, indent=1))
     return {name: found[name] for name in ("rows", "groups", "effective_rows", "value", "low", "high", "left", "unit")}
+
+
+def read(
+    kind: ModuleType, place: Path, suite: config.Suite, specialist: config.Specialist | None, seed: int
+) -> list[Row]:
+    """The rows of a set; DataMistake where its files are laid out otherwise, or two rows have one id."""
+    where = str(place / (suite.file or ""))
+    try:
+        rows = kind.rows(place, suite, specialist, seed)
+    except BROKEN as error:
+        what = f"is not laid out as suite {suite.name} reads it: {type(error).__name__}: {str(error)[:100]}"
+        raise DataMistake(where, what, HINT) from error
+    twice = [name for name, count in Counter(row.id for row in rows).items() if count > 1]
+    if twice or not rows:
+        raise DataMistake(where, f"has two rows {twice[0]}" if twice else "has no rows", HINT)
+    return rows
 
 
 @contextmanager
@@ -165,7 +198,8 @@ def summary(
     for row, one, (scores, floors) in zip(rows, said, grades, strict=True):
         if one.refused or any(isinstance(score, Untold) for score in scores):
             continue
-        own = [Score(score.value, score.reason, score.parts | one.figures) for score in scores]
+        parts = {} if kind.ASKED == "loss" else one.figures
+        own = [Score(score.value, score.reason, score.parts | parts) for score in scores]
         scored.append(Scored(row.id, row.group, row.slices, own, floors))
         answers.append((row, one.texts))
     told = [one for one in said if not one.refused]

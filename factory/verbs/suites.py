@@ -57,6 +57,7 @@ class Sat:
 def suite(verb: str, overrides: list[str], rest: list[str]) -> int:
     """Every named suite, sat by everyone who is named; what cannot be sat says why, and the others go on."""
     from factory import suites
+    from factory.suites.who import DEFAULT
 
     words = [word for word in rest if word != "--json"]
     if not 1 <= len(words) <= 2 or any(word.startswith("--") for word in words):
@@ -66,7 +67,7 @@ def suite(verb: str, overrides: list[str], rest: list[str]) -> int:
             "which suites, and who sits them?",
             f"factory suite spider,defog champion specialist=sql; have: {known}",
         )
-    wanted, who = words[0].split(","), words[1].split(",") if len(words) == 2 else ["base", "adapter"]
+    wanted, who = words[0].split(","), (words[1] if len(words) == 2 else DEFAULT).split(",")
     for name in wanted:
         if name not in suites.names():
             raise Mistake(f"suite {name}", "no such suite", closest(name, suites.names()))
@@ -96,9 +97,8 @@ def failed(one: Sat) -> int:
     found = one.made.manifest["counts"]["value"]
     if must is None or found == must:
         return 0
-    complain(
-        f"{one.suite}, {one.who}: comes to {found:.2%} and must come to {must:.0%}: see {one.made.folder}/answers.parquet"
-    )
+    said = "has no row that can be told" if found is None else f"comes to {found:.2%} and must come to {must:.0%}"
+    complain(f"{one.suite}, {one.who}: {said}: see {one.made.folder}/answers.parquet")
     return 2
 
 

@@ -118,6 +118,28 @@ def test_mistakes_are_one_line(
     assert line in said and len(said.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{not json", "is not laid out as suite meqsum reads it: JSONDecodeError"),
+        ('{"id": "1", "question": "how"}', "is not laid out as suite meqsum reads it: KeyError: 'summary'"),
+        ('["a list"]', "is not laid out as suite meqsum reads it: TypeError"),
+        ('{"id": "1", "question": 3, "summary": "s"}', "is not laid out as suite meqsum reads it: AttributeError"),
+        ("", "has no rows"),
+        ('{"id": "1", "question": "q", "summary": "s"}\n' * 2, "has two rows 1"),
+    ],
+)
+def test_a_set_that_is_written_otherwise_is_one_line(
+    text: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "medical/meqsum").mkdir(parents=True)
+    (tmp_path / "medical/meqsum/meqsum_first700.jsonl").write_text(text)
+    words = ["suite", "meqsum", "gold", f"suite.folder={tmp_path}", f"runtime.runs={tmp_path}/runs", *WORDS]
+    assert cli.main(words) == 2
+    said = capsys.readouterr().err
+    assert line in said and len(said.splitlines()) == 1 and not list(tmp_path.rglob("suite.json"))
+
+
 @pytest.mark.usefixtures("sets")
 def test_a_set_without_right_answers_says_so(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("ifeval", "gold", "suite.rows=3", code=2) == []
