@@ -33,7 +33,7 @@ test: setup  ## all tests, two files at a time
 drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte; ARGS="--method all": every way of training
 	$(BIN)/python tests/drill.py $(ARGS)
 
-external: setup  ## real sets (Spider, MTS-Dialog, CommonGen, COLLIE, private data) beside their trivial floors; ARGS="spider"
+external: setup  ## real sets (Spider and its variants, Defog, MTS-Dialog, CommonGen, COLLIE, private data) beside their floors; ARGS="spider"
 	$(BIN)/python -m tests.external $(ARGS)
 
 base: setup  ## make the embedded bases again (nano: about an hour on 2 cores)

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from factory import __version__
 from factory.display import complain, plain
 from factory.errors import FactoryError, Mistake, closest
-from factory.verbs import beginnings, browsing, data, making, versions
+from factory.verbs import beginnings, browsing, data, making, suites, versions
 from factory.verbs.words import loaded, split
 
 FREE = (
     "ask",
+    "suite",
     "show",
     "new",
     "diff",
@@ -55,6 +56,8 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   preview      rendered rows with the trained span marked
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
+  suite NAME[,NAME] [WHO[,WHO]]   real sets and the exam, asked of anyone: base, adapter, the alias or number of a version, a
+               folder with an adapter; gold and wrong check the grading: 100 % and 0. No WHO: base,adapter. --json: as data
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
                FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data
@@ -158,6 +161,7 @@ VERBS: dict[str, Verb] = {
     "preview": making.preview,
     "part": making.part,
     "sweep": sweep,
+    "suite": suites.suite,
     "gate": versions.gate,
     "registry": browsing.registry_verb,
     **dict.fromkeys(("promote", "rollback", "retire"), versions.alias_verb),

@@ -384,6 +384,56 @@ class Compare(Group):
     arms: Annotated[ArmTable, WrapValidator(_in_order_given)]  #: name -> settings, in the order they are shown
 
 
+SuiteKind = Literal[
+    "exam",
+    "held_out",
+    "spider",
+    "defog",
+    "mts_dialog",
+    "aci_bench",
+    "pubmedqa",
+    "meqsum",
+    "collie",
+    "commongen",
+    "ifeval",
+    "choices",
+    "own_text",
+]
+
+
+class Suite(Group):
+    """A named set of questions beside the exam, how it is asked of a model, and how sure its figures are."""
+
+    name: Slug  #: short name, as it is asked for
+    kind: SuiteKind  #: module of `factory/suites` that reads and grades it
+    folder: Text | None  #: of the evaluation sets; null: FACTORY_EVAL_DATA, else ../shared/data
+    file: Text | None  #: its questions, below that folder
+    asks: Text | None  #: what is asked, where a set could be asked several things
+    by: Literal["gold", "database"] | None  #: SQL: the rows that are resampled together; null: as the kind has it
+    rows: PositiveInt | None  #: asked; null: all
+    prompt_tokens: PositiveInt | None  #: of a prompt, at most; null: what the base reads, less the answer
+    overlong: Literal["leave", "shorten"]  #: a longer one: not asked, or told by its first turns; counted either way
+    batch_size: PositiveInt  #: prompts at once
+    max_new_tokens: PositiveInt  #: tokens per answer, at most
+    samples: PositiveInt  #: answers per row
+    temperature: NonNegativeFloat  #: of sampling; 0: greedy
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    pass_at: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: each k of a pass@k over the samples
+    stemmed: bool  #: ROUGE compares stems of words
+    bootstrap: PositiveInt  #: resamples behind the interval
+    confidence: OpenFraction  #: of the interval
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Suite:
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(
+                f"samples={self.samples} are all the same at temperature=0: take one, or a higher temperature"
+            )
+        if max(self.pass_at, default=1) > self.samples:
+            raise ValueError(f"pass_at={max(self.pass_at)} needs as many samples, and there are {self.samples}")
+        return self
+
+
 class Gate(Group):
     """What a version must show to become champion."""
 
@@ -536,6 +586,7 @@ class Config(Group):
     train: Train
     evaluate: Evaluate
     compare: Compare
+    suite: Suite
     registry: Registry
     card: Card
     lineage: Lineage

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from factory.base.corpus import conversation
 from factory.base.rows import Row, fitting, grouped, padded
 from factory.chat import IGNORED
 from factory.config import Pretrain
@@ -36,6 +39,13 @@ def held_out_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, c
 def read(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, mix: dict[str, float]) -> list[Row]:
     """Full-size conversations of that mix."""
     return [fitting(tokenizer, conf, conf.seed + APART, number, mix, 1.0) for number in range(conf.held_out)]
+
+
+def conversations(conf: Pretrain) -> Iterator[dict[str, Any]]:
+    """Conversations of that stream with their lesson, of every lesson its share of the mix, rounded up."""
+    for lesson, weight in conf.mix.items():
+        for number in range(math.ceil(conf.held_out * weight / sum(conf.mix.values()))):
+            yield {"lesson": lesson, "messages": conversation(conf.seed + APART, number, {lesson: 1.0}, 1.0)}
 
 
 def measured(model: LlamaForCausalLM, rows: list[Row], size: int) -> tuple[float, int, int, int]:

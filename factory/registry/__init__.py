@@ -6,6 +6,7 @@ that there is no half version.
     door          a client, locks, versions, aliases, an adapter's files
     gating        whether a report earns the alias
     registering   a version from a report, with its evidence and its card
+    measured      what it came to on an evaluation suite
     events        promote, roll back, retire: who, when, why
     bundle        a version as one file that can be carried
     index         what tables and pages read, without MLflow
@@ -27,11 +28,13 @@ from factory.registry.door import (
     held_by,
     holder,
     migrating,
+    there,
     versions,
 )
 from factory.registry.events import RETIRED, Event, history, promote, retire, rollback
 from factory.registry.gating import gate, stored_verdict
 from factory.registry.index import Fleet, Row, filtered, fleet, named, now, rebuild
+from factory.registry.measured import log_suite
 from factory.registry.reading import Evidence, evidence
 from factory.registry.registering import Registered, experiment_id, register
 
@@ -62,6 +65,7 @@ __all__ = [
     "history",
     "holder",
     "import_bundle",
+    "log_suite",
     "migrating",
     "named",
     "now",
@@ -71,5 +75,6 @@ __all__ = [
     "retire",
     "rollback",
     "stored_verdict",
+    "there",
     "versions",
 ]

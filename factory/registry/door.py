@@ -56,6 +56,12 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
         ) from error
 
 
+def there(settings: config.Registry) -> bool:
+    """Whether there is a registry to ask: of a sqlite file whether it was made, of anything else it is taken for granted."""
+    path = settings.tracking_uri.removeprefix("sqlite:///")
+    return path == settings.tracking_uri or Path(path).exists()
+
+
 def address(uri: str) -> str:
     """The address with a whole path: MLflow keeps one store per address for the process, whatever the folder it is in."""
     path = uri.removeprefix("sqlite:///")

@@ -7,13 +7,11 @@ python -m tests.contract.check_verifier mutants 1000 50   so many wrong queries,
 from __future__ import annotations
 
 import csv
-import sqlite3
 import sys
 import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, groupby, zip_longest
 from pathlib import Path
@@ -23,14 +21,15 @@ import sqlglot
 from sqlglot import exp
 
 from factory import human
+from factory.agreement import compare
 from factory.records import Score
 from factory.rows import read_jsonl
 from factory.sandbox import Database
-from factory.specialists.sql.verify import compare
-from tests.external.copies import copies
-from tests.external.foreign import COPIES, telling
-from tests.external.mutants import corrupt
-from tests.external.spider import load, read
+from factory.suites.copies import copies
+from factory.suites.defog import NAMES, built, minimal
+from factory.suites.mutants import corrupt
+from factory.suites.spider import databases, read
+from factory.suites.telling import COPIES, telling
 
 Golds = list[tuple[Database, str]]
 VARIANTS = ("spider_syn_dev", "spider_realistic", "spider_dk")
@@ -56,27 +55,23 @@ class Judged:
     """With copies added for the mutants of all kinds: the verifier."""
 
 
-def spider(place: Path, work: Path) -> Golds:
+def spider(place: Path) -> Golds:
     """The different golds of Spider's development set, each with its database."""
-    return golds(load(place, work)[0], read_jsonl(place / "sql/spider/dev.jsonl"))
+    return golds(databases(place), read_jsonl(place / "sql/spider/dev.jsonl"))
 
 
 def others(place: Path, work: Path) -> dict[str, Golds]:
     """By set, the different golds of Spider's variants, of its train split and of defog, each with its database."""
-    dev, _ = load(place, work / "dev")
+    dev = databases(place)
     found = {name: golds(dev, read_jsonl(place / f"sql/spider-variants/{name}.jsonl")) for name in VARIANTS}
     with tarfile.open(place / "sql/spider/databases_train.tar.xz") as tar:
-        tar.extractall(work / "train", filter="data")
-    train = {file.stem: read(file) for file in (work / "train").rglob("*.sqlite")}
+        tar.extractall(work, filter="data")
+    train = {file.stem: read(file) for file in work.rglob("*.sqlite")}
     found["spider train"] = golds(train, read_jsonl(place / "sql/spider/train.jsonl"))
-    defog = {}
-    for script in (place / "sql/defog/sqlite_build").glob("*.sql"):
-        with closing(sqlite3.connect(work / f"{script.stem}.sqlite")) as connection:
-            connection.executescript(script.read_text())
-        defog[script.stem] = read(work / f"{script.stem}.sqlite")
+    defog = {name: built((place / f"sql/defog/sqlite_build/{name}.sql").read_text()) for name in NAMES}
     with (place / "sql/defog/questions_gen_sqlite.csv").open() as file:
-        rows = [(row["db_name"], query) for row in csv.DictReader(file) for query in row["query"].split(";")]
-    return found | {"defog": golds(defog, ({"db_id": db, "query": query} for db, query in rows if query.strip()))}
+        rows = [(row["db_name"], query) for row in csv.DictReader(file) for query in minimal(row["query"])]
+    return found | {"defog": golds(defog, ({"db_id": db, "query": query} for db, query in rows))}
 
 
 def golds(found: dict[str, Database], rows: Iterable[dict[str, str]]) -> Golds:
@@ -144,7 +139,7 @@ def rejected(scores: list[Score]) -> list[bool | None]:
 def show_golds(place: Path, work: Path) -> int:
     """Every gold, and what says the same in other words, against the gold; the number of those that are not accepted."""
     wrong = 0
-    for name, pairs in ({"spider dev": spider(place, work)} | others(place, work)).items():
+    for name, pairs in ({"spider dev": spider(place)} | others(place, work)).items():
         fates = Counter()
         for database, gold in pairs:
             fate, *said = compare(gold, [database, *copies(database, gold, COPIES)], [gold, *otherwise(gold)])
@@ -187,7 +182,7 @@ def main(words: list[str]) -> int:
         if words[0] == "golds":
             return int(show_golds(place, Path(work)) > 0)
         count, fresh = map(int, words[1:])
-        return int(show_mutants(list(judged(spider(place, Path(work)), count, fresh)), fresh) < 0.99)
+        return int(show_mutants(list(judged(spider(place), count, fresh)), fresh) < 0.99)
 
 
 if __name__ == "__main__":

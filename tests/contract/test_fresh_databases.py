@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from factory.agreement import compare
 from factory.rows import read_exam
 from factory.specialist import find
 from factory.specialists.sql.state import State
-from factory.specialists.sql.verify import COPIES, compare, copies, database
+from factory.specialists.sql.verify import COPIES, copies, database
 
 FRESH, MORE = 12, 96
 """Copies for every mutant, and for those that the first ones do not tell from the gold."""

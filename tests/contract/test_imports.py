@@ -37,6 +37,7 @@ LAYERS = (
         "registry",
         "gate",
         "sandbox",
+        "agreement",
         "chat",
         "coverage",
         "fits",
@@ -58,6 +59,7 @@ LAYERS = (
         "forecast",
         "probe",
         "preview",
+        "suites",
         "ask",
         "data_card",
         "difference",
@@ -78,7 +80,7 @@ LAYERS = (
 """The parts of the package from the ground up; a part imports its own layer and those below."""
 APART = {"specialists", "base", "templates"}
 """Parts with rules of their own."""
-SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "errors", "rouge", "text"}
+SPECIALISTS_MAY = {"specialist", "records", "filters", "sandbox", "agreement", "errors", "rouge", "text"}
 BASE_MAY_NOT = {"stages", "pipeline", "registry", "verbs", "cli", "display"}
 HEAVY = {"torch", "transformers", "mlflow", "peft", "trl", "datasets", "bitsandbytes"}
 HEAVY_HERE = {"factory.stages.watch", "factory.base.muon"}

@@ -9,27 +9,24 @@ from pathlib import Path
 
 import pytest
 
+from factory.agreement import compare, stable
 from factory.rows import read_jsonl
 from factory.sandbox import Database, shared
-from factory.specialists.sql.verify import compare, stable
-from tests.external.copies import copies
-from tests.external.foreign import COPIES
-from tests.external.spider import load
+from factory.suites.copies import copies
+from factory.suites.spider import databases
+from factory.suites.telling import COPIES
 
 
 @pytest.fixture(scope="module")
-def spider(
-    shared_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[list[dict[str, str]], dict[str, Database]]:
+def spider(shared_data: Path) -> tuple[list[dict[str, str]], dict[str, Database]]:
     """The questions and their databases."""
-    databases, _ = load(shared_data, tmp_path_factory.mktemp("spider"))
-    return list(read_jsonl(shared_data / "sql/spider/dev.jsonl")), databases
+    return list(read_jsonl(shared_data / "sql/spider/dev.jsonl")), databases(shared_data)
 
 
 def golds(spider: tuple[list[dict[str, str]], dict[str, Database]]) -> dict[str, list[str]]:
     """Database to its different gold queries."""
-    rows, databases = spider
-    return {name: sorted({row["query"] for row in rows if row["db_id"] == name}) for name in databases}
+    rows, own = spider
+    return {name: sorted({row["query"] for row in rows if row["db_id"] == name}) for name in own}
 
 
 def test_every_gold_agrees_with_itself_on_its_database_and_on_perturbed_copies(spider, capsys) -> None:
@@ -38,14 +35,14 @@ def test_every_gold_agrees_with_itself_on_its_database_and_on_perturbed_copies(s
     for name, queries in golds(spider).items():
         own = spider[1][name]
         for gold in queries:
-            databases = [own, *copies(own, gold, COPIES)]
-            found = shared().run(databases, [gold])
+            judges = [own, *copies(own, gold, COPIES)]
+            found = shared().run(judges, [gold])
             telling = [stable(one, "order by" in gold.lower()) for one in found]
             compared, told, unsure = compared + 1, told + sum(telling[1:]), unsure + len(telling[1:]) - sum(telling[1:])
             lost += not telling[0]
             if not any(telling):
                 untold.append(gold)
-            elif (score := compare(gold, databases, [gold])[0]).value != 1:
+            elif (score := compare(gold, judges, [gold])[0]).value != 1:
                 wrong.append((gold, score.reason))
     with capsys.disabled():
         print(
@@ -66,9 +63,9 @@ def test_another_question_of_the_same_database_is_not_taken_for_the_answer(spide
     taken, asked = [], 0
     for name, queries in golds(spider).items():
         for gold, other in zip(queries[::3], queries[1::3], strict=False):
-            databases = [spider[1][name], *copies(spider[1][name], gold, 2)]
-            if any(rows not in ([], [(0,)]) for rows in (one.forward[0] for one in shared().run(databases, [gold]))):
+            judges = [spider[1][name], *copies(spider[1][name], gold, 2)]
+            if any(rows not in ([], [(0,)]) for rows in (one.forward[0] for one in shared().run(judges, [gold]))):
                 asked += 1
-                taken += [(gold, other)] if compare(gold, databases, [other])[0].value == 1 else []
+                taken += [(gold, other)] if compare(gold, judges, [other])[0].value == 1 else []
     assert asked > 80
     assert len(taken) <= 0.05 * asked, taken

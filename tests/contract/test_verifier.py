@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from factory.agreement import compare
 from factory.sandbox import Database
-from factory.specialists.sql.verify import compare
+from factory.suites.copies import ADDED, MOST, constants_of, copies
+from factory.suites.mutants import KINDS, corrupt
+from factory.suites.telling import COPIES, telling
 from tests.contract.check_verifier import Golds, judged, otherwise, spider
-from tests.external.copies import ADDED, MOST, constants_of, copies
-from tests.external.foreign import COPIES, telling
-from tests.external.mutants import KINDS, corrupt
 
 BOOKS = Database(
     {
@@ -27,9 +27,9 @@ GOLD = 'SELECT title FROM book WHERE pages > 80 AND title LIKE "The %" ORDER BY 
 
 
 @pytest.fixture(scope="module")
-def part(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Golds:
+def part(shared_data: Path) -> Golds:
     """Every eighth gold."""
-    return spider(shared_data, tmp_path_factory.mktemp("spider"))[::8]
+    return spider(shared_data)[::8]
 
 
 def test_of_the_wrong_queries_99_in_100_are_rejected(part: Golds) -> None:

@@ -7,12 +7,13 @@ from random import Random
 
 import pytest
 
+from factory.agreement import agree, compare, stable
 from factory.config import load
 from factory.records import Score
 from factory.sandbox import Database, Refused, shared
 from factory.specialist import Inapplicable, find
 from factory.specialists.sql.state import Column, Item, Predicate, Query, Schema, State, Table
-from factory.specialists.sql.verify import agree, compare, constants_of, copies, database, stable, verify
+from factory.specialists.sql.verify import constants_of, copies, database, verify
 
 BOOKS = Database(
     {"book": (("id integer", "pages integer", "title text"), ((1, 90, "Moon"), (2, 30, "Sun"), (3, 30, "Sea")))}

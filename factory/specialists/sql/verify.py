@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from random import Random
 
+from factory.agreement import compare
 from factory.records import Score, stream_id
-from factory.sandbox import Answers, Database, Refused, Result, Row, shared
+from factory.sandbox import Database
 from factory.specialists.sql.draw import fill
 from factory.specialists.sql.state import Cell, Predicate, Query, Rows, State
 
@@ -24,63 +25,6 @@ def verify(state: State, answers: Sequence[str]) -> list[Score]:
     databases = [database(state, state.rows), *copies(state, COPIES)]
     tied = state.query.order is not None or state.query.limit is not None
     return compare(state.query.sql(), databases, answers, tied)
-
-
-def compare(gold: str, databases: Sequence[Database], answers: Sequence[str], tied: bool = True) -> list[Score]:
-    """Scores of answers against a gold query over any databases; `tied` off where the gold cannot depend on row order.
-
-    Of the drawn golds only those with an order or a limit can, and turning the others took a fifth of the time.
-    """
-    return agreement(shared().run(databases, [gold, *answers], turned=tied), "order by" in gold.lower())
-
-
-def agreement(found: Sequence[Answers], ordered: bool) -> list[Score]:
-    """Scores of all queries but the first, which is the gold, from what they returned on each database."""
-    telling = [(number, one) for number, one in enumerate(found) if stable(one, ordered)]
-    answers = len(found[0].forward) - 1
-    if not telling:
-        return [Score(0.0, f"the gold cannot be told: {reason(found[0].forward[0])}")] * answers
-    return [
-        score([(number, one.forward[0], one.forward[i + 1]) for number, one in telling], ordered)
-        for i in range(answers)
-    ]
-
-
-def stable(one: Answers, ordered: bool) -> bool:
-    """Whether the gold ran and gives the same rows when the physical order of the tables is reversed."""
-    gold = one.forward[0]
-    return not isinstance(gold, Refused) and agree(gold, one.reverse, ordered)
-
-
-def score(pairs: list[tuple[int, list[Row], Result]], ordered: bool) -> Score:
-    """1 where gold and answer agree everywhere, else 0 and where they first do not."""
-    for number, gold, answer in pairs:
-        if isinstance(answer, Refused):
-            return Score(0.0, f"refused: {answer.reason}")
-        if not agree(gold, answer, ordered):
-            return Score(0.0, f"wrong rows on copy {number}" if number else "wrong rows")
-    return Score(1.0)
-
-
-def reason(result: Result) -> str:
-    """Why a gold cannot be told."""
-    return result.reason if isinstance(result, Refused) else "its rows depend on the order of the table"
-
-
-def agree(gold: Result, answer: Result, ordered: bool) -> bool:
-    """Whether two results hold the same rows, in the same order if that counts; broken numbers to six digits."""
-    if isinstance(answer, Refused) or isinstance(gold, Refused) or len(gold) != len(answer):
-        return False
-    left, right = ([tuple(map(plain, row)) for row in rows] for rows in (gold, answer))
-    return left == right if ordered else sorted(left, key=repr) == sorted(right, key=repr)
-
-
-def plain(cell: Cell) -> Cell:
-    """A cell as it is compared: a broken number by six significant digits, a whole one exactly, 3.0 as 3."""
-    if not isinstance(cell, float):
-        return cell
-    rounded = float(f"{cell:.6g}")
-    return int(rounded) if rounded.is_integer() else rounded
 
 
 def copies(state: State, count: int, salt: str = "copies") -> Iterator[Database]:

@@ -1,7 +1,8 @@
-"""Spider's development set asked in our format: execution accuracy on the real databases and on perturbed copies of them.
+"""Spider's questions asked in our SQL specialist's format: the same rows as the gold on the database and on perturbed copies.
 
-Slices are by the shape of the gold query and by Spider's hardness (the rules of Yu et al. 2018, counted on the text).
-Both paraphrases of one gold are one group: they are resampled together.
+Its variants ask the same databases. Slices are by the shape of the gold query and by Spider's hardness (the rules of Yu et
+al. 2018, counted on the text). A gold that nobody can be held against, because its rows depend on the order of a table, is
+named as such.
 """
 
 from __future__ import annotations
@@ -10,60 +11,97 @@ import json
 import re
 import sqlite3
 import tarfile
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from factory.config import Config
+from factory import config
+from factory.agreement import compare
 from factory.rows import read_jsonl
 from factory.sandbox import Database
-from factory.specialists.sql.verify import compare
+from factory.suites import Graded, Row, Untold
+from factory.suites.telling import telling
 from factory.text import words
-from tests.external.arms import ARMS, adapter_of, answers, lengths
-from tests.external.foreign import telling
-from tests.external.scored import Line, Scored, lines
 
-SPECIALIST = "sql"
-FITS = 420
-"""Tokens of a prompt; 92 are left for the answer."""
+VERSION = 1
+ASKED = "answers"
 FLOOR = "count(*) of the table that is named"
+WRONG = "SELECT 'no row of any gold is like this'"
+UNTOLD = "the gold cannot be told"
+DATABASES, TABLES = "sql/spider/databases_dev.tar.xz", "sql/spider/tables.json"
 AGGREGATES = ("count", "sum", "avg", "min", "max")
+FENCED = re.compile(r"```(?:\w*\n)?(.*?)(?:```|$)", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Question:
-    """One question with its prompt, gold and database."""
-
-    id: str
-    db: str
-    question: str
-    gold: str
-    prompt: str
+def files(suite: config.Suite, specialist: config.Specialist) -> list[str]:
+    """The questions, the databases and how Spider tells their schemas."""
+    return [str(suite.file), DATABASES, TABLES]
 
 
-def run(asked: Config, place: Path, work: Path) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what to say about the rows."""
-    databases, schemas = load(place, work)
-    adapter = adapter_of(asked)
-    every = questions(place, databases, schemas)
-    sizes = lengths(asked, [one.prompt for one in every])
-    asked_rows = [one for one, size in zip(every, sizes, strict=True) if size <= FITS]
-    said = answers(asked, adapter, [one.prompt for one in asked_rows], asked.evaluate.max_new_tokens)
-    said[FLOOR] = [trivial(one, databases[one.db]) for one in asked_rows]
-    rows = scored(asked_rows, databases, said)
-    notes = [f"{len(asked_rows)} of {len(every)} prompts fit {FITS} tokens (longest {max(sizes)})"]
-    return list(lines("Spider dev, execution accuracy", rows, FLOOR, ARMS)), notes
+def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
+    """All questions in our prompt's format; both wordings of a gold are of one group."""
+    own, schemas = databases(place), {one["db_id"]: one for one in json.loads((place / TABLES).read_text())}
+    texts = {name: schema_text(schemas[name], database) for name, database in own.items()}
+    return [
+        Row(
+            row["id"],
+            row["db_id"] if suite.by == "database" else f"{row['db_id']}/{' '.join(row['query'].lower().split())}",
+            f"Tables:\n{texts[row['db_id']]}\nQuestion: {row['question']}",
+            row["query"],
+            WRONG,
+            {"shape": kind(row["query"]), "hardness": hardness(row["query"])},
+            about=(row["question"], place, row["db_id"]),
+        )
+        for row in read_jsonl(place / str(suite.file))
+    ]
 
 
-def load(place: Path, work: Path) -> tuple[dict[str, Database], dict[str, dict[str, Any]]]:
-    """The development databases, unpacked in `work`, and their schemas as Spider tells them."""
-    with tarfile.open(place / "sql/spider/databases_dev.tar.xz") as tar:
+def grade(rows: Sequence[Row], answers: Sequence[Sequence[str]]) -> list[list[Graded]]:
+    """Every answer against the gold, on its database and the copies made for it."""
+    places: dict[tuple[Path, str, str], list[int]] = {}
+    for number, row in enumerate(rows):
+        places.setdefault((*row.about[1:], str(row.gold)), []).append(number)
+    found: dict[int, list[Graded]] = {}
+    for about, of in places.items():
+        flat = [query_of(text) for number in of for text in answers[number]]
+        scores = iter(judged(about[-1], telling_of(*about), flat))
+        found |= {number: [next(scores) for _ in answers[number]] for number in of}
+    return [found[number] for number in range(len(rows))]
+
+
+@lru_cache(512)
+def telling_of(place: Path, name: str, gold: str) -> list[Database]:
+    """The databases that a gold is compared on; kept, since everyone who sits in this process is held against them."""
+    return telling(databases(place)[name], gold)
+
+
+def judged(gold: str, databases: Sequence[Database], answers: Sequence[str]) -> list[Graded]:
+    """A Score per answer; Untold where the gold says nothing on any of the databases."""
+    scores = compare(gold, databases, answers)
+    untold = [score for score in scores if score.reason.startswith(UNTOLD)]
+    return [Untold(score.reason) for score in untold] or list(scores)
+
+
+def floors(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """A count of the table that the question names."""
+    return {FLOOR: [trivial(question, databases(place)[name]) for question, place, name in (row.about for row in rows)]}
+
+
+def query_of(text: str) -> str:
+    """The query in an answer: what stands between fences where there are such, else all of it."""
+    found = FENCED.search(text)
+    return (found[1] if found else text).strip()
+
+
+@cache
+def databases(place: Path) -> dict[str, Database]:
+    """The development databases by name."""
+    with tempfile.TemporaryDirectory() as work, tarfile.open(place / DATABASES) as tar:
         tar.extractall(work, filter="data")
-    databases = {file.stem: read(file) for file in sorted(work.rglob("*.sqlite"))}
-    schemas = {schema["db_id"]: schema for schema in json.loads((place / "sql/spider/tables.json").read_text())}
-    return databases, {name: schemas[name] for name in databases}
+        return {file.stem: read(file) for file in sorted(Path(work).rglob("*.sqlite"))}
 
 
 def read(file: Path) -> Database:
@@ -84,16 +122,6 @@ def read(file: Path) -> Database:
                 for (name,) in found
             }
         )
-
-
-def questions(place: Path, databases: dict[str, Database], schemas: dict[str, dict[str, Any]]) -> list[Question]:
-    """All development questions in our prompt's format."""
-    texts = {name: schema_text(schema, databases[name]) for name, schema in schemas.items()}
-    return [
-        Question(row["id"], db, row["question"], row["query"], f"Tables:\n{texts[db]}\nQuestion: {row['question']}")
-        for row in read_jsonl(place / "sql/spider/dev.jsonl")
-        for db in [row["db_id"]]
-    ]
 
 
 def schema_text(schema: dict[str, Any], database: Database) -> str:
@@ -136,28 +164,11 @@ def declared(columns: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def trivial(one: Question, database: Database) -> str:
+def trivial(question: str, database: Database) -> str:
     """The trivial answer: counts the rows of the first table that the question names, or of the first table."""
-    said = " ".join(words(one.question))
+    said = " ".join(words(question))
     named = [name for name in database.tables if " ".join(words(name.replace("_", " "))) in said]
     return f'SELECT count(*) FROM "{(named or list(database.tables))[0]}"'
-
-
-def scored(rows: Sequence[Question], databases: dict[str, Database], said: dict[str, list[str]]) -> list[Scored]:
-    """Every arm's answers against the gold, on the database and the gold's copies; the answers to one gold at once."""
-    places: dict[tuple[str, str], list[int]] = {}
-    for place, one in enumerate(rows):
-        places.setdefault((one.db, one.gold), []).append(place)
-    grades: dict[int, dict[str, float]] = {place: {} for place in range(len(rows))}
-    for (db, gold), of in places.items():
-        pairs = [(place, arm) for place in of for arm in said]
-        found = compare(gold, telling(databases[db], gold), [said[arm][place] for place, arm in pairs])
-        for (place, arm), score in zip(pairs, found, strict=True):
-            grades[place][arm] = score.value
-    return [
-        Scored(one.id, f"{one.db}/{one.gold}", grades[place], {"shape": kind(one.gold), "hardness": hardness(one.gold)})
-        for place, one in enumerate(rows)
-    ]
 
 
 def kind(query: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from factory.agreement import agreement, stable
 from factory.sandbox import Database, shared
-from factory.specialists.sql.verify import agreement, stable
-from tests.external.copies import copies
-from tests.external.mutants import corrupt
+from factory.suites.copies import copies
+from factory.suites.mutants import corrupt
 
 COPIES, MORE = 10, 60
 """Copies made for every gold, and those tried where mutants survive them."""

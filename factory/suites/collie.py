@@ -1,4 +1,4 @@
-"""COLLIE's English word constraints (c01 to c03), checked by code of our own, asked of the creative adapter.
+"""COLLIE's English word constraints (c01 to c03), checked by code of our own.
 
 The set holds three kinds: a word of at least so many characters, one of exactly so many with given characters at given
 places, one of exactly so many with a given last character. The floor is one fixed long word for every row. The second
@@ -9,37 +9,65 @@ from __future__ import annotations
 
 import lzma
 import re
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from factory.config import Config
+from factory import config
+from factory.records import Score
 from factory.rows import read_jsonl
-from tests.external.arms import ARMS, adapter_of, answers
-from tests.external.scored import Line, Scored, lines
+from factory.suites import Graded, Row, each
 
-SPECIALIST = "creative"
+VERSION = 1
+ASKED = "answers"
+DICTIONARY = "creative/cmudict/cmudict.dict.xz"
+WRONG = "a"
+"""Shorter than every length that is asked for."""
 FLOOR = "one fixed long word"
 WORD = "responsibilities"
 PLACES = re.compile(r"the (.*?) characters? to be")
 ALONE = re.compile(r"\W*([A-Za-z]+)\W*")
 
 
-def run(asked: Config, place: Path, work: Path) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what to say about the rows."""
-    rows = list(read_jsonl(place / "creative/collie/collie_english.jsonl"))
-    said = answers(asked, adapter_of(asked), [row["prompt"] for row in rows], asked.evaluate.max_new_tokens)
-    said[FLOOR] = [WORD] * len(rows)
+def files(suite: config.Suite, specialist: Any) -> list[str]:
+    """The constraints, and the dictionary that says what an English word is."""
+    return [str(suite.file), DICTIONARY]
+
+
+def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
+    """The constraints, each a group of its own."""
     known = dictionary(place)
-    found = []
-    for what, english in (("COLLIE, constraints met", False), ("COLLIE, met by an English word", True)):
-        scores = [
-            {arm: right(texts[number], row, known if english else None) for arm, texts in said.items()}
-            for number, row in enumerate(rows)
-        ]
-        kinds = [{"kind": row["kind"].removeprefix("english_")} for row in rows]
-        scored = [Scored(row["id"], row["id"], *of) for row, *of in zip(rows, scores, kinds, strict=True)]
-        found += lines(what, scored, FLOOR, ARMS)
-    return found, ["the set's 205 rows ask for single words; its kinds c01, c02 and c03 are all checked"]
+    return [
+        Row(
+            row["id"],
+            row["id"],
+            row["prompt"],
+            row["example"],
+            WRONG,
+            {"kind": row["kind"].removeprefix("english_")},
+            about=(row, known),
+        )
+        for row in read_jsonl(place / str(suite.file))
+    ]
+
+
+def grade(rows: Sequence[Row], answers: Sequence[Sequence[str]]) -> list[list[Graded]]:
+    """1 where the constraint is met; `english` where the word is also in the dictionary."""
+    return each(graded, rows, answers)
+
+
+def graded(row: Row, answer: str) -> Score:
+    """One answer's score."""
+    given, known = row.about
+    met, word = satisfied(answer, given), spoken(answer)
+    reason = "" if met else "not one word" if not word else "not as asked"
+    return Score(float(met), reason, {"english": float(met and word in known)})
+
+
+def floors(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """One fixed word."""
+    return {FLOOR: [WORD] * len(rows)}
 
 
 def spoken(text: str) -> str:
@@ -63,12 +91,8 @@ def satisfied(text: str, row: dict[str, Any]) -> bool:
     raise ValueError(f"{row['kind']} is no kind of constraint that is checked here")
 
 
-def right(text: str, row: dict[str, Any], known: set[str] | None) -> float:
-    """1 where the constraint is met, and the word is one of those known where that counts."""
-    return float(satisfied(text, row) and (known is None or spoken(text) in known))
-
-
+@cache
 def dictionary(place: Path) -> set[str]:
     """The words of the pronouncing dictionary."""
-    with lzma.open(place / "creative/cmudict/cmudict.dict.xz", "rt") as file:
+    with lzma.open(place / DICTIONARY, "rt") as file:
         return {line.split(" ", 1)[0].split("(")[0] for line in file}

@@ -12,7 +12,7 @@ import sqlglot
 from sqlglot import exp
 
 from factory.sandbox import Database
-from tests.external.copies import name
+from factory.suites.copies import name
 
 Change = Callable[[exp.Expression], exp.Expression | None]
 Make = Callable[[exp.Expression, Database], Iterator[Change]]

@@ -1,4 +1,4 @@
-"""CommonGen's first 200 concept sets: a sentence or short text that uses all of them, asked of the creative adapter.
+"""CommonGen's first 200 concept sets: a sentence or short text with all of them, asked as the creative specialist is asked.
 
 A concept counts as used where a form of its word stands in the text. A text counts as prose where it is no bare list:
 it ends like a sentence, has words beside the concepts and among them small ones, and repeats none all the time. The score
@@ -11,15 +11,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from factory.config import Config
+from factory import config
+from factory.records import Score
 from factory.rows import read_jsonl
+from factory.suites import Graded, Row, each
 from factory.text import words
-from tests.external.arms import ARMS, adapter_of, answers
-from tests.external.scored import Line, Scored, lines
 
-SPECIALIST = "creative"
-FLOOR, ROW = "a template sentence", "the concepts in a row"
+VERSION = 1
+ASKED = "answers"
+WRONG = "This was it, and so it was."
+FLOOR, BARE = "a template sentence", "the concepts in a row"
 SMALL = frozenset(
     re.findall(r"\w+", "a an the of to in on at and with for from by is are was were he she it they his her")
 )
@@ -37,30 +40,36 @@ IRREGULAR = {
 """Forms that the rules of `forms` do not make."""
 
 
-def run(asked: Config, place: Path, work: Path) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and what to say about the rows."""
-    sets = concept_sets(place)
-    said = answers(asked, adapter_of(asked), [prompt(of) for of in sets], asked.evaluate.max_new_tokens)
-    said |= {FLOOR: [template(of) for of in sets], ROW: [" ".join(of) for of in sets]}
-    figures = {
-        "CommonGen, coverage in prose": lambda text, of: coverage(text, of) * prose(text, of),
-        "CommonGen, coverage alone": coverage,
-        "CommonGen, prose": lambda text, of: float(prose(text, of)),
-    }
+def files(suite: config.Suite, specialist: Any) -> list[str]:
+    """The set."""
+    return [str(suite.file)]
+
+
+def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
+    """The concept sets, each a group of its own; the set has no texts, so the template is what is known to be right."""
     found = []
-    for what, figure in figures.items():
-        rows = [
-            Scored(str(number), str(number), {arm: figure(texts[number], of) for arm, texts in said.items()})
-            for number, of in enumerate(sets)
-        ]
-        found += lines(what, rows, FLOOR, (*ARMS, ROW))
-    return found, ["a template that names the concepts covers all of them: coverage says nothing about a good sentence"]
+    for row in read_jsonl(place / str(suite.file)):
+        of = [concept.rpartition("_")[0] for concept in row["concept_set"]]
+        size = {"concepts": str(len(of))}
+        found.append(Row(row["id"], row["id"], prompt(of), template(of), WRONG, size, about=of))
+    return found
 
 
-def concept_sets(place: Path) -> list[list[str]]:
-    """The concepts of each row, as words."""
-    rows = read_jsonl(place / "creative/commongen/commongen_first200.jsonl")
-    return [[concept.rpartition("_")[0] for concept in row["concept_set"]] for row in rows]
+def grade(rows: Sequence[Row], answers: Sequence[Sequence[str]]) -> list[list[Graded]]:
+    """Coverage where the text is prose, else 0; both as parts."""
+    return each(graded, rows, answers)
+
+
+def graded(row: Row, answer: str) -> Score:
+    """One answer's score."""
+    covered, good = coverage(answer, row.about), prose(answer, row.about)
+    reason = "no prose" if not good else "a concept is missing" if covered < 1 else ""
+    return Score(covered * good, reason, {"coverage": covered, "prose": float(good)})
+
+
+def floors(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """The concepts in one template, and the concepts in a row."""
+    return {FLOOR: [template(row.about) for row in rows], BARE: [" ".join(row.about) for row in rows]}
 
 
 def prompt(concepts: Sequence[str]) -> str:
