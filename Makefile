@@ -49,10 +49,11 @@ format: setup  ## write the format
 	$(BIN)/ruff format .
 
 bench: setup $(OTHER)/.tried  ## speed as ratios against named alternatives, with the machine described
-	$(BIN)/pip install --quiet --disable-pip-version-check rensa==0.5.0 datasketch==2.0.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock rensa==0.5.0 datasketch==2.0.0 lm_eval==0.4.13
 	$(BIN)/python tests/benchmarks/bench.py
 	$(BIN)/python tests/benchmarks/near_duplicates.py
 	$(BIN)/python -m tests.benchmarks.difficulty
+	$(BIN)/python -m tests.benchmarks.evaluation
 	$(BIN)/python -m tests.benchmarks.training
 
 # An environment of its own, since it asks for older libraries; minutes at most, and left out where it does not install. Its

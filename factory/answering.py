@@ -39,7 +39,7 @@ def answered(
 
     stop, width = tokenizer.eos_token_id, max(map(len, prompts))
     ids, mask = padded(prompts, tokenizer.pad_token_id, model.device)
-    cache = StaticCache(model.config, max_cache_len=width + most - 1)
+    cache = StaticCache(model.config, max_cache_len=width + most - 1)  # the default one copies itself at every token
     left = torch.arange(len(prompts), device=model.device)
     said = ids.new_full((len(prompts), most), stop)
     logs = torch.zeros(said.shape, device=model.device)

@@ -142,7 +142,7 @@ def named(one: Origin, champion: str) -> str:
 
 
 def notes(origins: Sequence[Origin], rows: Sequence[Row]) -> list[str]:
-    """What a reader must know before comparing: rows left out, and another base or other answers of it."""
+    """What a reader must know before comparing: rows left out, another limit, another base or other answers of it."""
     said = [
         f"{one.name} answered {len(one.answers)} rows, of which {len(rows)} are compared"
         for one in origins
@@ -152,6 +152,9 @@ def notes(origins: Sequence[Origin], rows: Sequence[Row]) -> list[str]:
     first, last = ordered[0], ordered[-1]
     if first.tags["base_weights"] != last.tags["base_weights"]:
         said.append(f"they stand on different weights of the base; it is shown as {last.name} has it")
+    limits = [one.config["evaluate"]["max_new_tokens"] for one in (first, last)]
+    if limits[0] != limits[1]:
+        said.append(f"an answer of {first.name} may have {limits[0]} tokens, one of {last.name} {limits[1]}")
     before, after = (answers_of(one, "base", rows) for one in (first, last))
     if other := sum(a["answer"] != b["answer"] for a, b in zip(before, after, strict=True)):
         said.append(f"in {other} rows the base answered otherwise when {first.name} was evaluated than for {last.name}")
