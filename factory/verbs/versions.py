@@ -34,11 +34,11 @@ def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
         complain(f"{error.where}: {error.what} - this is what it held at {index.stamped(whole.read)}")
     found = index.filtered(whole, words)
     if "--json" in rest:
-        plain(json.dumps(found.plain(), indent=1))
+        plain(json.dumps(found.plain(asked.registry.alias), indent=1))
     elif words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
-        Display(asked).fleet(found, bool(words))
+        Display(asked).fleet(found, asked.registry.alias, bool(words))
     return 0
 
 

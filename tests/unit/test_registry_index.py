@@ -68,7 +68,7 @@ def test_it_says_what_mlflow_says(asked, register) -> None:
         == [one.after for one in past]
         == ["1", "2", "3", "1"]
     )
-    assert index.leader(found.rows).version == 3
+    assert index.leader(found.rows, "champion").version == 3
 
 
 def test_it_is_made_anew_when_mlflow_knows_more_and_only_then(asked, register, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_a_thousand_versions_are_read_at_once(tmp_path: Path) -> None:
     before = time.process_time()
     found = index.read(path)
     assert time.process_time() - before < 0.1
-    assert found.rows == tuple(rows) and index.leader(found.rows).version == 999
+    assert found.rows == tuple(rows) and index.leader(found.rows, "champion").version == 999
 
 
 def test_reading_needs_no_mlflow(tmp_path: Path) -> None:
