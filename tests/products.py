@@ -42,14 +42,14 @@ def between(value: float) -> dict[str, float]:
 
 
 def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 0.1) -> dict[str, Made]:
-    """Kept rows, adapter and report of a specialist that scores so; another name is another report."""
+    """Kept rows, adapter and report of a specialist that scores so; another name is another report, the same one the same."""
     folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report")}
     for folder in folders.values():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     write_examples(
         folders["kept"] / "kept.parquet", [Example("a", ({"role": "user", "content": "how"},), "so", None, "clinics")]
     )
-    (folders["adapter"] / "adapter").mkdir()
+    (folders["adapter"] / "adapter").mkdir(exist_ok=True)
     weigh(folders["adapter"] / "adapter", name)
     (folders["adapter"] / "curve.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 1.5}\n')
     scores = {"base": between(base), "adapter": between(adapter), "difference": between(adapter - base)}

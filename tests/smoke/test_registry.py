@@ -17,6 +17,7 @@ import pytest
 
 from factory import config, registry
 from factory.cli import main
+from factory.errors import Mistake
 from factory.registry import door, events
 from tests import registries
 from tests.postgres import fresh, missing, mlflow_server, postgres
@@ -118,12 +119,31 @@ def test_two_promotions_at_once(where, tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_server_that_goes_away_in_the_middle(store, tmp_path: Path) -> None:
-    registries.server_dies("create_model_version", fresh(store, "goes"), tmp_path)
+    registries.server_dies(["create_model_version"], fresh(store, "goes"), tmp_path)
 
 
-@pytest.mark.parametrize("moment", ["log_inputs", "set_registered_model_alias"])
-def test_a_database_that_cuts_its_connections_in_the_middle(moment: str, store, tmp_path: Path) -> None:
-    registries.connections_cut(moment, fresh(store, tmp_path.name), tmp_path)
+def test_a_database_that_cuts_its_connections_in_the_middle(store, tmp_path: Path) -> None:
+    registries.connections_cut(["log_inputs", "set_registered_model_alias"], fresh(store, "cut"), tmp_path)
+
+
+@pytest.mark.parametrize("where", ["postgres"], indirect=True)
+@pytest.mark.parametrize("kind", ["older", "newer"])
+def test_a_postgres_of_another_mlflow_is_one_line(kind: str, where, tmp_path: Path) -> None:
+    import mlflow
+    import psycopg
+    from alembic.script import ScriptDirectory
+
+    register(tmp_path, where, "one", 0.4)
+    known = ScriptDirectory(Path(mlflow.__file__).parent / "store/db_migrations")
+    revision = known.get_revision("head").down_revision if kind == "older" else "feedc0ffee11"
+    settings = config.load([*WORDS, *where]).registry
+    with psycopg.connect(settings.tracking_uri, autocommit=True) as held:
+        held.execute("UPDATE alembic_version SET version_num = %s", [revision])
+    again = settings.tracking_uri.replace("postgresql:", "postgresql+psycopg:")  # MLflow keeps a store per address
+    with pytest.raises(Mistake) as error, registry.client(settings.model_copy(update={"tracking_uri": again})):
+        pass
+    assert f"has the schema {revision} of another MLflow than this one" in str(error.value)
+    assert f"if it is older, save it and run: mlflow db upgrade {again}" in str(error.value)
 
 
 def test_a_database_of_another_mlflow_is_one_line(tmp_path: Path, factory) -> None:

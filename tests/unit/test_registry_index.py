@@ -135,6 +135,18 @@ def test_filters(words: list[str], wanted: list[int]) -> None:
     assert [row.version for row in index.filtered(Fleet("x", 0.0, rows, {}), words).rows] == wanted
 
 
+@pytest.mark.parametrize(("alias", "stands"), [("champion", 1), ("best", 2), ("none", 3)])
+def test_who_stands_for_a_model_is_who_holds_the_guarded_alias(alias: str, stands: int) -> None:
+    rows = (
+        replace(ROW, aliases=("champion",)),
+        replace(ROW, version=2, aliases=("best",)),
+        replace(ROW, version=3, aliases=("challenger",)),
+        replace(ROW, version=4),
+    )
+    whole = Fleet("x", 0.0, rows, {})
+    assert index.leader(rows, alias).version == whole.plain(alias)["models"][0]["shown"] == stands
+
+
 @pytest.mark.parametrize(
     ("word", "said"),
     [
