@@ -9,7 +9,7 @@ FACTORY := $(BIN)/factory
 OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock servers clean
+.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock servers registries clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ golden: setup  ## pin the digests of the smoke products again, after a version w
 
 servers: setup  ## a real Postgres (the distribution's) and an MLflow server on it, until Ctrl-C
 	$(BIN)/python -m tests.postgres
+
+registries: setup  ## the registry on sqlite, Postgres and an MLflow server: kills, outages, a whole run; ARGS="smoke": a part
+	$(BIN)/python -m tests.registries $(ARGS)
 
 lock: setup  ## write requirements.lock from what is installed
 	( head -1 requirements.lock; $(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > requirements.lock.new

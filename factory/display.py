@@ -223,8 +223,8 @@ class Display:
             console.print(Text(row.after, style="dim"))
             console.print(Text(f"fate: {row.fate}", style="" if row.fate == "kept" else "yellow"))
 
-    def fleet(self, found: Fleet, filtered: bool) -> None:
-        """The table of `factory registry`: a line per model, with the version that stands for it."""
+    def fleet(self, found: Fleet, alias: str, filtered: bool) -> None:
+        """The table of `factory registry`: a line per model, with the version that stands for it by that alias."""
         if not found.rows:
             none = "no version like this in" if filtered else "no versions in"
             console.print(f"{none} {found.address}: `factory run` registers one")
@@ -235,7 +235,7 @@ class Display:
         from factory.registry.index import leader
 
         for rows in found.models().values():
-            row = leader(rows)
+            row = leader(rows, alias)
             table.add_row(
                 row.specialist,
                 row.base,

@@ -253,9 +253,10 @@ def locks(runs: Path) -> Iterator[Path]:
 
 
 def remove(folder: Path) -> None:
-    """Removes a product's folder; Unavailable where a process has taken it since."""
+    """Removes a product's folder and its lock file; Unavailable where a process has taken it since."""
     with locked(folder):
         shutil.rmtree(folder)
+        lock_of(folder).unlink()
 
 
 def of_uri(uri: str) -> int | None:

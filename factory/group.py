@@ -30,9 +30,13 @@ def named(allowed: str, words: str) -> Callable[[str], str]:
 
 
 def free_alias(name: str) -> str:
-    """Refuses the aliases that MLflow keeps for itself."""
+    """Refuses the aliases that MLflow keeps for itself, those below the guarded one, and what is read as a version."""
     if name.lower() == "latest" or re.fullmatch(r"v\d+", name.lower()):
         raise ValueError("is MLflow's own: `latest` and `v` with a number are no aliases")
+    if name in ("candidate", "challenger"):
+        raise ValueError("is held by versions that the gate did not pass: take another name")
+    if name.isdigit():
+        raise ValueError("would be read as the number of a version: take a word")
     return name
 
 

@@ -225,12 +225,18 @@ def write(path: Path, text: str) -> None:
 def locked(folder: Path, wait: bool = False) -> Iterator[None]:
     """Holds the folder for this process. Where another holds it: waits, or Unavailable. The kernel frees it on any death."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with open(folder.parent / f".{folder.name}.lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Unavailable(str(folder), "another run is making this now", "wait for it, then run again") from None
-        yield
+    there = False
+    while not there:
+        with open(folder.parent / f".{folder.name}.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Unavailable(
+                    str(folder), "another run is making this now", "wait for it, then run again"
+                ) from None
+            there = os.fstat(file.fileno()).st_nlink > 0  # `gc` removes it while it holds it
+            if there:
+                yield
 
 
 @contextmanager

@@ -18,11 +18,20 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 240
 """Seconds for a server to answer: a busy machine imports MLflow in minutes."""
+FLAGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "dynamic_shared_memory_type": "mmap",  # in its folder: nothing is left in /dev/shm, however it ends
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+}
+"""Of a Postgres that nobody else reaches and whose data nobody keeps."""
 
 
 def programs() -> Path | None:
@@ -38,12 +47,12 @@ def missing() -> str:
     return "" if importlib.util.find_spec("psycopg") else "no driver here: pip install 'factory-slm[postgres]'"
 
 
-def user() -> str | None:
-    """Postgres refuses to run as root: another user then."""
+def owner() -> pwd.struct_passwd:
+    """Who Postgres runs as: it refuses root, which takes another user then."""
     if os.getuid():
-        return None
-    names = {entry.pw_name for entry in pwd.getpwall()}
-    return "postgres" if "postgres" in names else "nobody"
+        return pwd.getpwuid(os.getuid())
+    users = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return users.get("postgres") or users["nobody"]
 
 
 def free_port() -> int:
@@ -54,7 +63,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], answers: Callable[[], bool], log: Path, **more: object) -> Iterator[None]:
+def running(
+    command: Sequence[str | Path], answers: Callable[[], bool], log: Path, stop: signal.Signals, **more: object
+) -> Iterator[None]:
     """A server until the end of the block; it must answer before the block begins."""
     with log.open("w") as file:
         server = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True, **more)
@@ -62,52 +73,56 @@ def running(command: Sequence[str], answers: Callable[[], bool], log: Path, **mo
         end = time.monotonic() + PATIENCE
         while not answers():
             assert server.poll() is None and time.monotonic() < end, log.read_text()[-2000:]
-            time.sleep(0.2)
+            time.sleep(0.1)
         yield
     finally:
-        os.killpg(server.pid, signal.SIGINT)
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
+        for how in (stop, signal.SIGKILL):
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(server.pid, how)
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(60)
 
 
 @contextmanager
 def postgres() -> Iterator[str]:
     """The address of an empty database, which trusts this machine."""
-    there, port, owner = programs(), free_port(), user()
+    there, port = programs(), free_port()
     assert there is not None, missing()
     folder = Path(tempfile.mkdtemp(prefix="factory-postgres-"))
+    data, name = folder / "data", owner()
+    words = {"cwd": folder}
+    if os.getuid() == 0:
+        words |= {"user": name.pw_uid, "group": name.pw_gid, "extra_groups": []}
     try:
-        if owner:
-            shutil.chown(folder, owner)
-        data = folder / "data"
+        os.chown(folder, name.pw_uid, name.pw_gid)
         init = [there / "initdb", "--auth=trust", "--username=factory", "--no-sync", "--encoding=UTF8", "-D", data]
-        subprocess.run(init, check=True, capture_output=True, user=owner, cwd=folder)
-        flags = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off"}
-        command = [
-            there / "postgres",
-            "-D",
-            data,
-            "-p",
-            str(port),
-            *(f"--{name}={value}" for name, value in flags.items()),
-        ]
-        ready = [there / "pg_isready", "-h", "127.0.0.1", "-p", str(port)]
-        log = Path(tempfile.gettempdir(), f"{folder.name}.log")
-        with running(
-            command, lambda: subprocess.run(ready, capture_output=True).returncode == 0, log, user=owner, cwd=folder
-        ):
+        made = subprocess.run(init, capture_output=True, text=True, **words)
+        assert made.returncode == 0, made.stderr
+        command = [there / "postgres", "-D", data, "-p", str(port), *(f"--{key}={it}" for key, it in FLAGS.items())]
+        ready = [there / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        log = folder / "log"
+        with running(command, lambda: subprocess.run(ready).returncode == 0, log, signal.SIGINT, **words):
             yield f"postgresql://factory@127.0.0.1:{port}/postgres"
-        log.unlink()
     finally:
         shutil.rmtree(folder)
 
 
+def fresh(store: str, name: str) -> str:
+    """An empty database of its own on that Postgres."""
+    import psycopg
+
+    name = "".join(letter for letter in name.lower() if letter.isalnum())
+    with psycopg.connect(store, autocommit=True) as held:
+        held.execute(f"CREATE DATABASE {name}")
+    return f"{store.rpartition('/')[0]}/{name}"
+
+
 @contextmanager
 def mlflow_server(store: str, folder: Path, port: int = 0) -> Iterator[str]:
-    """The address of an MLflow server over that store, with its artifacts in a folder; a free port, or that one."""
+    """The address of an MLflow server over that store, with its artifacts in a folder; a free port, or that one.
+
+    It ends by SIGKILL: all that it knows is in its store.
+    """
     port = port or free_port()
     address = f"http://127.0.0.1:{port}"
     words = ["--backend-store-uri", store, "--artifacts-destination", str(folder / "artifacts"), "--workers", "1"]
@@ -120,22 +135,22 @@ def mlflow_server(store: str, folder: Path, port: int = 0) -> Iterator[str]:
             return False
 
     command = [sys.executable, "-m", "mlflow", "server", *words, "--host", "127.0.0.1", "--port", str(port)]
-    with running(command, answers, folder / "server.log", env={**os.environ, **quiet}):
+    with running(command, answers, folder / "server.log", signal.SIGKILL, env={**os.environ, **quiet}):
         yield address
 
 
 def main() -> None:
-    """Both, until Ctrl-C."""
+    """Both, until Ctrl-C or SIGTERM; neither is left behind."""
     if why := missing():
         sys.exit(why)
-    with tempfile.TemporaryDirectory() as folder, postgres() as store, mlflow_server(store, Path(folder)) as server:
-        print(
-            f"registry.tracking_uri={store}\nregistry.tracking_uri={server} registry.artifact_location=null", flush=True
-        )
-        try:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory() as folder, postgres() as store, mlflow_server(store, Path(folder)) as server:
+            print(f"registry.tracking_uri={store}")
+            print(f"registry.tracking_uri={server} registry.artifact_location=null", flush=True)
             signal.pause()
-        except KeyboardInterrupt:
-            print("stopped")
+    except KeyboardInterrupt:
+        print("stopped")
 
 
 if __name__ == "__main__":

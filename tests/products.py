@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from inspect import isfunction
 from itertools import count
@@ -40,14 +42,14 @@ def between(value: float) -> dict[str, float]:
 
 
 def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 0.1) -> dict[str, Made]:
-    """Kept rows, adapter and report of a specialist that scores so; another name is another report."""
+    """Kept rows, adapter and report of a specialist that scores so; another name is another report, the same one the same."""
     folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report")}
     for folder in folders.values():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     write_examples(
         folders["kept"] / "kept.parquet", [Example("a", ({"role": "user", "content": "how"},), "so", None, "clinics")]
     )
-    (folders["adapter"] / "adapter").mkdir()
+    (folders["adapter"] / "adapter").mkdir(exist_ok=True)
     weigh(folders["adapter"] / "adapter", name)
     (folders["adapter"] / "curve.jsonl").write_text('{"step": 1, "loss": 2.5}\n{"step": 2, "loss": 1.5}\n')
     scores = {"base": between(base), "adapter": between(adapter), "difference": between(adapter - base)}
@@ -99,27 +101,34 @@ def offered() -> dict[str, Any]:
 
 
 def register(runs: Path, words: tuple[str, ...], name: str, adapter: float, dies: int | str = "") -> str:
-    """Registers such a report, in whatever process this is; the version.
-
-    `dies`: SIGKILL before that call to MLflow's client, by its number or its name.
-    """
-    import mlflow
-
+    """Registers such a report, in whatever process this is; the version. `dies`: SIGKILL before that call (`before`)."""
     from factory import registry
 
-    if dies:
-        calls = count(1)
-
-        def wired(called: str, method: Any) -> Any:
-            def call(*given: Any, **more: Any) -> Any:
-                if dies in (called, next(calls)):
-                    os.kill(os.getpid(), signal.SIGKILL)
-                return method(*given, **more)
-
-            return call
-
-        for called, method in list(vars(mlflow.MlflowClient).items()):
-            if isfunction(method) and not called.startswith("_"):
-                setattr(mlflow.MlflowClient, called, wired(called, method))
     asked = config.load([*WORDS, *words])
-    return registry.register(products(runs, name, adapter), asked, lambda *_, **__: None).version
+    with before(dies, lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        return registry.register(products(runs, name, adapter), asked, lambda *_, **__: None).version
+
+
+@contextmanager
+def before(call: int | str, then: Callable[[], object]) -> Iterator[None]:
+    """Does something before one call to MLflow's client: the one of that number, or each of that name."""
+    from mlflow import MlflowClient
+
+    calls, real = count(1), dict(vars(MlflowClient))
+
+    def wired(called: str, method: Any) -> Any:
+        def made(*given: Any, **more: Any) -> Any:
+            if call in (called, next(calls)):
+                then()
+            return method(*given, **more)
+
+        return made
+
+    ours = {name: method for name, method in real.items() if isfunction(method) and not name.startswith("_")}
+    for called, method in ours.items():
+        setattr(MlflowClient, called, wired(called, method))
+    try:
+        yield
+    finally:
+        for called, method in ours.items():
+            setattr(MlflowClient, called, method)

@@ -21,7 +21,7 @@ DIGEST = 64
 def fleet(reader: Reader, *words: str) -> dict[str, Any]:
     """Every model with its versions and events, or those that the words of a filter let through."""
     whole, notice = reader.fleet()
-    return {**filtered(whole, words).plain(), "filter": list(words), "notice": notice}
+    return {**filtered(whole, words).plain(reader.asked.registry.alias), "filter": list(words), "notice": notice}
 
 
 def version(reader: Reader, name: str) -> dict[str, Any]:

@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from types import SimpleNamespace
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,7 +28,7 @@ from factory.errors import DataMistake, Mistake
 from factory.registry.door import KEY, address, chosen, client, find, held_by, writing
 from factory.registry.events import CANDIDATE, RETIRED, move
 from factory.registry.evidence import chunks
-from factory.registry.index import row_of
+from factory.registry.index import row_from
 from factory.registry.registering import MOVED, begin, experiment_id, publish
 from factory.store import sha256
 
@@ -249,8 +248,7 @@ def whole(about: Mapping[str, Any]) -> None:
         int(when), int(step), float(value), name.encode()
     for name in ("model", "experiment", "run"):
         about[name].encode()
-    version = SimpleNamespace(name=about["model"], version=1, tags=tags, creation_timestamp=0, run_id="")
-    row_of(version, SimpleNamespace(aliases={}))  # type: ignore[arg-type]
+    row_from(about["model"], tags)
 
 
 def said(file: Path, path: Path) -> dict[str, Any]:

@@ -31,8 +31,10 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     """A client of the tracking server or database, its schema migrated under a lock; Unavailable where it cannot be had."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Some of the client's own calls look here and not at the address it was given.
     uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = address(settings.tracking_uri)
@@ -69,18 +71,27 @@ def address(uri: str) -> str:
 
 
 def needs_its_driver(uri: str) -> None:
-    """Mistake where a database's driver is not installed."""
+    """Mistake where the address of a database is none, or its driver is not installed."""
     if not uri.startswith(SERVERS):
         return
     from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
 
     try:
         make_url(uri).get_dialect().import_dbapi()
+    except ArgumentError as error:
+        raise no_address(uri) from error
     except ModuleNotFoundError as error:
-        extra = "'factory-slm[postgres]'" if uri.startswith("postgresql") else str(error.name)
+        extra = "'factory-slm[postgres]'" if error.name == "psycopg" else str(error.name)
         raise Mistake(
             f"registry.tracking_uri={uri}", f"needs {error.name}, which is not installed", f"pip install {extra}"
         ) from error
+
+
+def no_address(uri: str) -> Mistake:
+    """The line about an address that leads to no registry."""
+    hint = "write sqlite:///path/of/a.db, postgresql://..., or http://host:port"
+    return Mistake(f"registry.tracking_uri={uri}", "MLflow knows no such kind of address", hint)
 
 
 def connected(uri: str) -> MlflowClient:
@@ -101,8 +112,7 @@ def connected(uri: str) -> MlflowClient:
         if "database schema" in str(error):
             raise another_schema(uri, str(error)) from error
         if error.error_code in OURS:
-            hint = "write sqlite:///path/of/a.db, postgresql://..., or http://host:port"
-            raise Mistake(f"registry.tracking_uri={uri}", "MLflow knows no such kind of address", hint) from error
+            raise no_address(uri) from error
         raise
     return ours
 
@@ -160,7 +170,10 @@ def writing(settings: config.Registry) -> Iterator[None]:
 
 @contextmanager
 def advisory(uri: str, name: str) -> Iterator[None]:
-    """A lock of the Postgres server; it ends with the connection, so also with this process."""
+    """A lock of the Postgres server; it ends with the connection, so also with this process.
+
+    Let go of by name: where the connection was cut, what was written inside may not have been alone, and it is said.
+    """
     from sqlalchemy import create_engine, text
     from sqlalchemy.pool import NullPool
 
@@ -168,6 +181,7 @@ def advisory(uri: str, name: str) -> Iterator[None]:
     with create_engine(uri, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as held:
         held.execute(text("SELECT pg_advisory_lock(:key)"), {"key": key})
         yield
+        held.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
 
 
 def find(ours: MlflowClient, model: str, key: str) -> ModelVersion | None:

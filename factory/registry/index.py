@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import groupby
@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 from factory import config
 from factory.errors import Absent, Mistake, Unavailable, closest
+from factory.gate import read as read_verdict
 from factory.registry.door import KEY, client, versions
-from factory.registry.events import RETIRED, events_of
-from factory.registry.gating import stored_verdict
+from factory.registry.events import CHALLENGER, RETIRED, events_of
+from factory.registry.gating import GATE
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion
 
 SCHEME = 1
 """Version of the tables below."""
@@ -83,14 +84,14 @@ class Fleet:
         """The rows of each model."""
         return {name: list(group) for name, group in groupby(self.rows, lambda row: row.model)}
 
-    def plain(self) -> dict[str, Any]:
-        """All of it as JSON-able data."""
+    def plain(self, alias: str) -> dict[str, Any]:
+        """All of it as JSON-able data; `alias` is the guarded one."""
         models = [
             {
                 "model": name,
                 "specialist": rows[0].specialist,
                 "base": rows[0].base,
-                "shown": leader(rows).version,
+                "shown": leader(rows, alias).version,
                 "scores": [row.score for row in rows],
                 "versions": [row.plain() for row in rows],
                 "events": self.events.get(name, []),
@@ -100,11 +101,9 @@ class Fleet:
         return {"registry": self.address, "read": stamped(self.read), "models": models}
 
 
-def leader(rows: Iterable[Row]) -> Row:
-    """The version that stands for its model: champion, else challenger, else the newest that is not retired."""
-    return max(
-        rows, key=lambda row: ("champion" in row.aliases, "challenger" in row.aliases, not row.retired, row.version)
-    )
+def leader(rows: Iterable[Row], alias: str) -> Row:
+    """The version that stands for its model: who holds the alias, else challenger, else the newest that is not retired."""
+    return max(rows, key=lambda row: (alias in row.aliases, CHALLENGER in row.aliases, not row.retired, row.version))
 
 
 def named(whole: Fleet, word: str, model: str) -> Row:
@@ -179,7 +178,7 @@ def rebuild(ours: MlflowClient, settings: config.Registry) -> None:
     ordered = sorted(versions(ours), key=lambda version: (version.name, int(version.version)))
     registered = [version for version in ordered if KEY in version.tags]
     models = {name: ours.get_registered_model(name) for name in dict.fromkeys(one.name for one in registered)}
-    rows = [row_of(version, models[version.name]) for version in registered]
+    rows = [row_of(version, models[version.name].aliases) for version in registered]
     past = [(name, json.dumps(asdict(event))) for name in models for event in events_of(models[name].tags)]
     save(Path(settings.index), about, rows, past)
 
@@ -221,17 +220,25 @@ def whole(path: Path, *_: int) -> Fleet:
     return Fleet(about["address"], float(about["read"]), rows, events)
 
 
-def row_of(version: ModelVersion, model: RegisteredModel) -> Row:
-    """A version's tags as a row."""
-    tags, verdict = version.tags, stored_verdict(version)
-    value, low, high = map(float, DIFFERENCE.fullmatch(tags["difference"]).groups())  # type: ignore[union-attr]
+def row_of(version: ModelVersion, aliases: Mapping[str, Any]) -> Row:
+    """A version as a row; `aliases` are those of its model, with who holds them."""
+    held = tuple(sorted(name for name, number in aliases.items() if str(number) == str(version.version)))
+    row = row_from(version.name, version.tags)
+    created = stamped(version.creation_timestamp / 1000)
+    return replace(row, version=int(version.version), aliases=held, created=created, run=version.run_id)
+
+
+def row_from(model: str, tags: Mapping[str, str]) -> Row:
+    """What a version's tags say, as a row without a place in a registry; KeyError or ValueError where they do not say it."""
+    verdict = read_verdict(tags[GATE])
+    value, low, high = interval(tags["difference"])
     return Row(
-        model=version.name,
-        version=int(version.version),
+        model=model,
+        version=0,
         specialist=tags["specialist"],
         base=tags["base"],
-        aliases=tuple(sorted(name for name, held in model.aliases.items() if str(held) == str(version.version))),
-        created=stamped(version.creation_timestamp / 1000),
+        aliases=(),
+        created="",
         score=float(tags["score_adapter"]),
         score_base=float(tags["score_base"]),
         difference=value,
@@ -246,8 +253,16 @@ def row_of(version: ModelVersion, model: RegisteredModel) -> Row:
         reasons=verdict.reasons,
         retired=tags.get(RETIRED, ""),
         keys={name.removesuffix("_key"): key for name, key in sorted(tags.items()) if name.endswith("_key")},
-        run=version.run_id,
+        run="",
     )
+
+
+def interval(text: str) -> tuple[float, ...]:
+    """A difference with its ends, as a tag says it; ValueError where it is none."""
+    found = DIFFERENCE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no difference with its interval")
+    return tuple(map(float, found.groups()))
 
 
 COLUMNS = [field.name for field in fields(Row)]

@@ -50,7 +50,7 @@ def fleet(overrides: list[str], rest: list[str]) -> int:
     if words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
-        Display(asked).fleet(found, bool(words))
+        Display(asked).fleet(found, asked.registry.alias, bool(words))
     return 0
 
 

@@ -1,54 +1,41 @@
-"""Many processes and one registry, on sqlite, on a real Postgres, and behind a real MLflow server; kills in between."""
+"""Many processes and one registry, on sqlite, on a real Postgres, and behind a real MLflow server; kills in between.
+
+`python -m tests.registries` does more of it, and the whole smoke run on a server.
+"""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, closing
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from multiprocessing.context import BaseContext
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
 from factory import config, registry
 from factory.cli import main
-from factory.errors import Unavailable
-from tests.postgres import free_port, missing, mlflow_server, postgres
+from factory.errors import Mistake
+from factory.registry import door, events
+from tests import registries
+from tests.postgres import fresh, missing, mlflow_server, postgres
 from tests.products import WORDS, register
-
-KILLS = (
-    *range(1, 15),
-    "create_logged_model",
-    "log_model_artifacts",
-    "create_model_version",
-    "set_registered_model_tag",
-    "set_registered_model_alias",
-    "set_model_version_tag",
-)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def patience() -> Iterator[None]:
-    """A busy machine answers late; and the processes below import MLflow before they are told to be silent."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "120")
-        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-        patch.setenv("MLFLOW_LOGGING_LEVEL", "WARNING")
+    with registries.patient():
         yield
 
 
 @pytest.fixture(scope="module")
 def processes() -> BaseContext:
-    """Processes of their own, each forked from one that has imported MLflow."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["mlflow", "tests.products", "factory.registry"])
-    return context
+    return registries.forked()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def store() -> Iterator[str]:
     if why := missing():
         pytest.skip(why)
@@ -56,72 +43,45 @@ def store() -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="session")
+def server(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(fresh(store, "served"), tmp_path_factory.mktemp("served")) as address:
+        yield address
+
+
 @pytest.fixture
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    """The words for a fresh registry of each kind."""
-    words = (f"runtime.runs={tmp_path}",)
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ...]:
+    """The words for a fresh registry of each kind; behind the server, which is one, fresh by its names."""
+    words = (f"runtime.runs={tmp_path}", registries.QUICK)
     if request.param == "sqlite":
-        yield words
-    elif request.param == "postgres":
-        yield (*words, f"registry.tracking_uri={fresh(request.getfixturevalue('store'), tmp_path.name)}")
-    else:
-        address = fresh(request.getfixturevalue("store"), tmp_path.name)
-        with mlflow_server(address, tmp_path) as server:
-            yield (*words, f"registry.tracking_uri={server}", "registry.artifact_location=null")
-
-
-def fresh(store: str, name: str) -> str:
-    """An empty database of its own on that server."""
-    import psycopg
-
-    name = "".join(letter for letter in name.lower() if letter.isalnum())
-    with psycopg.connect(store, autocommit=True) as held:
-        held.execute(f"CREATE DATABASE {name}")
-    return f"{store.rpartition('/')[0]}/{name}"
+        return words
+    if request.param == "server":
+        own = (f"registry.model={tmp_path.name}", f"registry.experiment={tmp_path.name}")
+        return (*words, *own, f"registry.tracking_uri={request.getfixturevalue('server')}", registries.HERE)
+    address = fresh(request.getfixturevalue("store"), tmp_path.name)
+    if request.param == "postgres":
+        return (*words, f"registry.tracking_uri={address}")
+    files = f"{request.getfixturevalue('server')}/api/2.0/mlflow-artifacts/artifacts/files"
+    driver = address.replace("postgresql:", "postgresql+psycopg:")
+    return (*words, f"registry.tracking_uri={driver}", f"registry.artifact_location={files}")
 
 
 @pytest.mark.parametrize("where", ["sqlite", "postgres", "server"], indirect=True)
 def test_eight_at_once_are_eight_versions_and_one_champion(where, processes, tmp_path: Path) -> None:
-    scores = [0.3 + n / 1000 for n in range(8)]  # closer than the gate minds, in whatever order they come
-    with ProcessPoolExecutor(8, processes) as pool:
-        numbers = [pool.submit(register, tmp_path, where, f"report{n}", score) for n, score in enumerate(scores)]
-        found = sorted(int(one.result()) for one in numbers)
-    assert found == list(range(1, 9))
-    whole = registry.fleet(config.load([*WORDS, *where]).registry)
-    assert [row.version for row in whole.rows] == found and {row.score for row in whole.rows} == {*map(rounded, scores)}
-    held = [alias for row in whole.rows for alias in row.aliases]
-    assert held == ["champion"]
-    (past,) = whole.events.values()
-    assert len(past) == 8 and {event["outcome"] for event in past} == {"done"}
-    assert [event["before"] for event in past] == [None, *(event["after"] for event in past[:-1])]
+    registries.eight(where, tmp_path, processes)
 
 
-def rounded(score: float) -> float:
-    return float(f"{score:.4f}")
+@pytest.mark.parametrize(
+    ("where", "moments"),
+    [("sqlite", registries.KILLS), ("postgres", registries.MOMENTS[1:5])],
+    indirect=["where"],
+    ids=["sqlite", "postgres"],
+)
+def test_kills_leave_no_half_version(where, moments, processes, tmp_path: Path) -> None:
+    registries.kills(where, tmp_path, processes, moments)
 
 
-@pytest.mark.parametrize("where", ["sqlite", "postgres"], indirect=True)
-def test_twenty_kills_leave_no_half_version(where, processes, tmp_path: Path) -> None:
-    """Before one call more to MLflow each time; what a kill left is cleared by the next, and the last is not killed."""
-    settings = config.load([*WORDS, *where]).registry
-    for dies in (*KILLS, ""):
-        shutil.rmtree(tmp_path / "sql", ignore_errors=True)
-        process = processes.Process(target=register, args=(tmp_path, where, "one", 0.4, dies))
-        process.start()
-        process.join()
-        assert process.exitcode == (-9 if dies else 0), f"call {dies}"
-        with registry.client(settings) as ours:
-            assert [len(version.tags) >= 20 for version in registry.versions(ours, settings.model)] in ([], [True])
-    with registry.client(settings) as ours:
-        (version,) = registry.versions(ours, settings.model)
-        assert version.tags["factory.alias"] == "champion" and len(version.tags) > 20
-        assert registry.aliases(ours, settings.model) == {"1": ["champion"]}
-        experiment = [ours.get_experiment_by_name(settings.experiment).experiment_id]
-        assert [run.info.run_id for run in ours.search_runs(experiment)] == [version.run_id]
-        assert len(ours.search_logged_models(experiment)) == 1
-
-
-@pytest.mark.parametrize("where", ["postgres", "server"], indirect=True)
+@pytest.mark.parametrize("where", ["postgres with files on a server", "server"], indirect=True)
 def test_the_registrys_verbs_work_there(where, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, score in (("one", 0.4), ("two", 0.5)):
         register(tmp_path, where, name, score)
@@ -131,30 +91,59 @@ def test_the_registrys_verbs_work_there(where, tmp_path: Path, capsys: pytest.Ca
     assert main(["registry", *words]) == 0
     out = capsys.readouterr().out
     assert "version 1 holds champion, before it version 2" in out and "rollback champion: 2 -> 1" in out
-    files, _ = registry.fetch(config.load(list(words)).registry, "champion", tmp_path / "fetched")
-    assert (files / "adapter_model.safetensors").read_text() == "weights of one"
+    files, version = registry.fetch(config.load(list(words)).registry, "champion", tmp_path / "fetched")
+    made = tmp_path / "sql/adapter-one/adapter/adapter_model.safetensors"
+    assert (files / made.name).read_bytes() == made.read_bytes()
+    with registry.client(config.load(list(words)).registry) as ours:
+        assert ours.get_run(version.run_id).info.artifact_uri.startswith(("mlflow-artifacts:", "http:"))
+    assert not (tmp_path / "mlartifacts").exists()
 
 
-def test_a_server_that_goes_away_in_the_middle(store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, no version; when it is back, the next run completes what was begun."""
-    from mlflow import MlflowClient
+@pytest.mark.parametrize("where", ["postgres", "server"], indirect=True)
+def test_two_promotions_at_once(where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two", "three"):
+        register(tmp_path, where, name, 0.4)
+    settings, both, real = config.load([*WORDS, *where]).registry, Barrier(2), door.writing
 
-    where, port, real = fresh(store, "goes"), free_port(), MlflowClient.log_inputs
-    words = (
-        f"runtime.runs={tmp_path}",
-        f"registry.tracking_uri=http://127.0.0.1:{port}",
-        "registry.artifact_location=null",
-    )
-    with ExitStack() as up, monkeypatch.context() as patch:
-        up.enter_context(mlflow_server(where, tmp_path, port))
-        patch.setattr(MlflowClient, "log_inputs", lambda *given: (up.close(), real(*given)))
-        with pytest.raises(Unavailable, match="nothing is lost: run again when it answers"):
-            register(tmp_path, words, "one", 0.4)
-    shutil.rmtree(tmp_path / "sql")
-    with mlflow_server(where, tmp_path, port):
-        assert register(tmp_path, words, "one", 0.4) == "1"
-        whole = registry.fleet(config.load([*WORDS, *words]).registry)
-    assert [(row.version, row.aliases) for row in whole.rows] == [(1, ("champion",))]
+    def together(*words):
+        both.wait(60)  # each has seen who holds it; now they write
+        return real(*words)
+
+    monkeypatch.setattr(events, "writing", together)
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(registries.promoted, [settings, settings], ["1", "2"]))
+    assert sorted(said) == ["done", "overtaken"]
+    rows = registry.fleet(settings).models()[settings.model]
+    (champion,) = (row.version for row in rows if "champion" in row.aliases)
+    assert said[champion - 1] == "done"
+
+
+def test_a_server_that_goes_away_in_the_middle(store, tmp_path: Path) -> None:
+    registries.server_dies(["create_model_version"], fresh(store, "goes"), tmp_path)
+
+
+def test_a_database_that_cuts_its_connections_in_the_middle(store, tmp_path: Path) -> None:
+    registries.connections_cut(["log_inputs", "set_registered_model_alias"], fresh(store, "cut"), tmp_path)
+
+
+@pytest.mark.parametrize("where", ["postgres"], indirect=True)
+@pytest.mark.parametrize("kind", ["older", "newer"])
+def test_a_postgres_of_another_mlflow_is_one_line(kind: str, where, tmp_path: Path) -> None:
+    import mlflow
+    import psycopg
+    from alembic.script import ScriptDirectory
+
+    register(tmp_path, where, "one", 0.4)
+    known = ScriptDirectory(Path(mlflow.__file__).parent / "store/db_migrations")
+    revision = known.get_revision("head").down_revision if kind == "older" else "feedc0ffee11"
+    settings = config.load([*WORDS, *where]).registry
+    with psycopg.connect(settings.tracking_uri, autocommit=True) as held:
+        held.execute("UPDATE alembic_version SET version_num = %s", [revision])
+    again = settings.tracking_uri.replace("postgresql:", "postgresql+psycopg:")  # MLflow keeps a store per address
+    with pytest.raises(Mistake) as error, registry.client(settings.model_copy(update={"tracking_uri": again})):
+        pass
+    assert f"has the schema {revision} of another MLflow than this one" in str(error.value)
+    assert f"if it is older, save it and run: mlflow db upgrade {again}" in str(error.value)
 
 
 def test_a_database_of_another_mlflow_is_one_line(tmp_path: Path, factory) -> None:

@@ -68,7 +68,7 @@ def test_it_says_what_mlflow_says(asked, register) -> None:
         == [one.after for one in past]
         == ["1", "2", "3", "1"]
     )
-    assert index.leader(found.rows).version == 3
+    assert index.leader(found.rows, "champion").version == 3
 
 
 def test_it_is_made_anew_when_mlflow_knows_more_and_only_then(asked, register, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +96,7 @@ def test_a_thousand_versions_are_read_at_once(tmp_path: Path) -> None:
     before = time.process_time()
     found = index.read(path)
     assert time.process_time() - before < 0.1
-    assert found.rows == tuple(rows) and index.leader(found.rows).version == 999
+    assert found.rows == tuple(rows) and index.leader(found.rows, "champion").version == 999
 
 
 def test_reading_needs_no_mlflow(tmp_path: Path) -> None:
@@ -133,6 +133,18 @@ def test_filters(words: list[str], wanted: list[int]) -> None:
         replace(ROW, version=3, model="factory.medical.tiny", specialist="medical", rank=16),
     )
     assert [row.version for row in index.filtered(Fleet("x", 0.0, rows, {}), words).rows] == wanted
+
+
+@pytest.mark.parametrize(("alias", "stands"), [("champion", 1), ("best", 2), ("none", 3)])
+def test_who_stands_for_a_model_is_who_holds_the_guarded_alias(alias: str, stands: int) -> None:
+    rows = (
+        replace(ROW, aliases=("champion",)),
+        replace(ROW, version=2, aliases=("best",)),
+        replace(ROW, version=3, aliases=("challenger",)),
+        replace(ROW, version=4),
+    )
+    whole = Fleet("x", 0.0, rows, {})
+    assert index.leader(rows, alias).version == whole.plain(alias)["models"][0]["shown"] == stands
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from factory import registry
 from factory.config import load
-from factory.errors import ConfigMistake
+from factory.errors import ConfigMistake, Mistake
 
 MODEL = [
     ("a/b", "has a character that no registry takes everywhere: '/' (SOLIDUS)"),
@@ -46,6 +47,18 @@ def test_an_alias_that_mlflow_keeps(name: str) -> None:
     assert "is MLflow's own" in refused("registry.alias", name)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("candidate", "is held by versions that the gate did not pass"),
+        ("challenger", "is held by versions that the gate did not pass"),
+        ("7", "would be read as the number of a version"),
+    ],
+)
+def test_an_alias_that_means_something_else(name: str, said: str) -> None:
+    assert said in refused("registry.alias", name)
+
+
 def test_an_alias_with_a_dot() -> None:
     assert "'.' (FULL STOP)" in refused("registry.alias", "best.one")
 
@@ -56,6 +69,21 @@ def test_an_alias_with_a_dot() -> None:
 def test_a_password_is_refused_and_not_said(address: str) -> None:
     line = refused("registry.tracking_uri", address)
     assert "secret" not in line and "PGPASSWORD" in line
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgresql+pg8000://me@127.0.0.1/db", "needs pg8000, which is not installed - pip install pg8000"),
+        ("postgresql+nothing://me@127.0.0.1/db", "MLflow knows no such kind of address - write sqlite:///path"),
+        ("oracle://me@127.0.0.1/db", "MLflow knows no such kind of address - write sqlite:///path"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_one_line(address: str, said: str) -> None:
+    settings = load([f"registry.tracking_uri='{address}'"]).registry
+    with pytest.raises(Mistake) as error, registry.client(settings):
+        pass
+    assert said in str(error.value) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("address", ["postgresql://me@host:5432/db", "http://host:5000", "sqlite:////a/b@c:d/e.db"])

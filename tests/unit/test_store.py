@@ -6,7 +6,9 @@ import errno
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,24 @@ def test_a_folder_held_by_another_process_is_unavailable(tmp_path: Path) -> None
     finally:
         holder.kill()
         holder.communicate()
+
+
+def test_a_lock_whose_file_is_removed_is_waited_for_anew(tmp_path: Path) -> None:
+    """As `gc` removes it: who waited holds a lock that others meet, not one on a file that is gone."""
+    folder, file = tmp_path / "doubled-1", tmp_path / ".doubled-1.lock"
+
+    def hold() -> bool:
+        with store.locked(folder, wait=True):
+            with pytest.raises(Unavailable), store.locked(folder):
+                pass
+            return file.exists()
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.locked(folder):
+            waits = pool.submit(hold)
+            time.sleep(0.2)
+            file.unlink()
+        assert waits.result(10)
 
 
 @pytest.fixture
