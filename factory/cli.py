@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from factory import __version__
 from factory.display import complain, plain
 from factory.errors import FactoryError, Mistake, closest
-from factory.verbs import beginnings, data, making, versions
+from factory.verbs import beginnings, data, making, proving, versions
 from factory.verbs.words import loaded, split
 
 FREE = (
@@ -27,6 +27,7 @@ FREE = (
     "part",
     "plan",
     "registry",
+    "interference",
     "promote",
     "rollback",
     "retire",
@@ -45,6 +46,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   tokenize     kept -> token arrays, every trained span verified
   train        tokens -> adapter (QLoRA), resumable
   evaluate     adapter and base answer the exam -> report
+  checkup      what the adapter lost of the base's own text and of other exams, what it remembers, whether it refuses
   compare      other ways to the same answers, on the same rows -> comparison
   register     adapter and report -> an MLflow version; the alias when the gate passes
 
@@ -55,8 +57,11 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
+  interference every champion on every specialist's exam and on the base's own text: a table and a page. --json: as data
+  noise        the adapter sits the exam again, in other batches and on other threads: how many answers change
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
-               FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data
+               FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data;
+               --markdown: as a table for a pull request
   promote N    version N, or the one with that alias, becomes champion. --to challenger, --to candidate: or that;
                --why "TEXT": must be said where the gate said no
   rollback     champion is again the version that was it before; --why "TEXT"
@@ -143,7 +148,7 @@ def sweep(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 
 Verb = Callable[[str, list[str], list[str]], int]
-MADE = ("run", "generate", "filter", "tokenize", "train", "evaluate", "compare", "register")
+MADE = ("run", "generate", "filter", "tokenize", "train", "evaluate", "checkup", "compare", "register")
 VERBS: dict[str, Verb] = {
     **dict.fromkeys(MADE, making.stage_verb),
     "plan": making.plan,
@@ -151,7 +156,9 @@ VERBS: dict[str, Verb] = {
     "preview": making.preview,
     "part": making.part,
     "sweep": sweep,
-    "gate": versions.gate,
+    "gate": proving.gate,
+    "interference": proving.interference,
+    "noise": proving.noise,
     "registry": versions.registry_verb,
     **dict.fromkeys(("promote", "rollback", "retire"), versions.alias_verb),
     **dict.fromkeys(("bundle", "import"), versions.bundle),

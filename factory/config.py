@@ -61,6 +61,7 @@ from factory.groups import (
     TokenizerFiles,
     Weights,
 )
+from factory.proving import Canaries, Checkup, Noise
 from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
 
 __all__ = [
@@ -69,8 +70,10 @@ __all__ = [
     "Base",
     "BrokenText",
     "Calls",
+    "Canaries",
     "Card",
     "Check",
+    "Checkup",
     "Choose",
     "Compare",
     "Config",
@@ -94,6 +97,7 @@ __all__ = [
     "NearDuplicate",
     "Nearest",
     "NetworkShape",
+    "Noise",
     "Other",
     "Prefer",
     "Pretrain",

@@ -21,6 +21,18 @@ from factory.store import Made, digest, sha256
 
 WORDS = ("base=tiny", "profile=smoke", "registry.gate.min_rows=2", "registry.gate.min_families=2")
 LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
+CHECKUP: dict[str, Any] = {
+    "rows": 8,
+    "refused": {"base": 0.0, "adapter": 0.0, "gold": 0.0, "text": ""},
+    "same": {"base": 0.1, "adapter": 0.02, "gold": 0.01, "text": "select a"},
+    "copied": {side: {"words": 5, "text": "order by b limit 1 then"} for side in ("base", "adapter", "gold")},
+    "canaries": None,
+    "loss": {
+        "the base's own text": {"own": True, "base": 1.5, "adapter": 1.75, "rows": 8, "left_out": 0},
+        "exam of medical": {"own": False, "base": 2.5, "adapter": 2.25, "rows": 8, "left_out": 0},
+    },
+}
+"""What a checkup says where nothing is wrong."""
 
 
 def made(folder: Path, stage: str, key: str, counts: dict[str, Any]) -> Made:
@@ -41,7 +53,7 @@ def between(value: float) -> dict[str, float]:
 
 def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 0.1) -> dict[str, Made]:
     """Kept rows, adapter and report of a specialist that scores so; another name is another report."""
-    folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report")}
+    folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report", "checkup")}
     for folder in folders.values():
         folder.mkdir(parents=True)
     write_examples(
@@ -67,7 +79,8 @@ def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 
             for row in range(12)
         ],
     )
-    counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}}
+    (folders["checkup"] / "checkup.json").write_text(json.dumps(CHECKUP))
+    counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}, "checkup": CHECKUP}
     return {stage: made(folder, stage, digest([name, stage]), counts[stage]) for stage, folder in folders.items()}
 
 

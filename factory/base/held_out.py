@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from factory.base.rows import Row, fitting, grouped, padded
+from factory.base.rows import Row, fitting, grouped, padded, told
 from factory.chat import IGNORED
 from factory.config import Pretrain
+from factory.records import Message
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+HELD_OUT = "held_out.jsonl"
+"""The file of the conversations beside the base: what a checkup measures its adapters on."""
 APART = 2
 """Added to the seed: a stream of conversations that no step and no tokenizer reads."""
 
@@ -31,6 +34,12 @@ def held_out_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, c
     """The loss per trained token on the whole mix."""
     loss, trained, _, _ = measured(model, read(tokenizer, conf, conf.mix), conf.micro_batch)
     return round(loss / trained, 4)
+
+
+def conversations(tokenizer: PreTrainedTokenizerFast, conf: Pretrain) -> list[list[Message]]:
+    """The conversations of the whole mix that the loss is measured on, each to the end of its last answer."""
+    numbers = range(conf.held_out)
+    return [told(tokenizer, conf, conf.seed + APART, number, conf.mix, 1.0)[0] for number in numbers]
 
 
 def read(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, mix: dict[str, float]) -> list[Row]:

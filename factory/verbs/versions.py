@@ -1,4 +1,4 @@
-"""Verbs of registered versions: browse, gate, promote, carry, trace, make again, clean up, ask."""
+"""Verbs of registered versions: browse, promote, carry, trace, make again, clean up, ask."""
 
 from __future__ import annotations
 
@@ -8,23 +8,27 @@ from pathlib import Path
 
 from factory.display import Display, complain, plain
 from factory.errors import Mistake, Unavailable, closest
-from factory.verbs.words import loaded, no, options, several, told
+from factory.verbs.words import loaded, options, several, told
+
+AS = ("--json", "--markdown")
+"""What the fleet can be written as."""
 
 
 def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as JSON."""
+    """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as data."""
+    from factory.pages import markdown
     from factory.registry import index
 
     for word in rest:
-        if word.startswith("--") and word != "--json":
-            raise Mistake(word, "no such option", closest(word, ["--json"]))
+        if word.startswith("--") and word not in AS:
+            raise Mistake(word, "no such option", closest(word, AS))
     columns = [word for word in overrides if word.split("=")[0] in {*index.COLUMNS, "alias"} - {"specialist", "base"}]
     asked = loaded([word for word in overrides if word not in columns])
     own = {"specialist": asked.specialist.name, "base": asked.base.name, "registry.model": asked.registry.model}
     said = [
         f"{key.split('.')[-1]}={value}" for key, value in own.items() if any(w.startswith(f"{key}=") for w in overrides)
     ]
-    words = [*columns, *said, *(word for word in rest if word != "--json")]
+    words = [*columns, *said, *(word for word in rest if word not in AS)]
     try:
         whole = index.fleet(asked.registry)
     except Unavailable as error:
@@ -35,6 +39,8 @@ def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
     found = index.filtered(whole, words)
     if "--json" in rest:
         plain(json.dumps(found.plain(), indent=1))
+    elif "--markdown" in rest:
+        plain(markdown.table(found, index.leader))
     elif words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
@@ -80,19 +86,6 @@ def bundle(verb: str, overrides: list[str], rest: list[str]) -> int:
         raise Mistake("import", "which file?", "write: factory import sql.zip")
     made = registry.import_bundle(settings, Path(rest[0]))
     plain(f"{rest[0]}: {made.model} version {made.version}, {'found' if made.found else 'made'}")
-    return 0
-
-
-def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The gate's verdict alone, check by check."""
-    from factory import pipeline, registry
-
-    asked = loaded(overrides)
-    with registry.client(asked.registry) as ours:
-        verdict = registry.gate(ours, pipeline.products(asked, "report"), asked)
-    Display(asked).findings(verdict)
-    if not verdict.passed:
-        raise no(verdict, asked.registry.model, "see the report, or the limits in registry.gate")
     return 0
 
 
