@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from factory import __version__
 from factory.display import complain, plain
 from factory.errors import FactoryError, Mistake, closest
-from factory.verbs import beginnings, browsing, data, making, suites, versions
+from factory.verbs import beginnings, browsing, data, making, proving, suites, versions
 from factory.verbs.words import loaded, split
 
 FREE = (
@@ -28,6 +28,7 @@ FREE = (
     "part",
     "plan",
     "registry",
+    "interference",
     "promote",
     "rollback",
     "retire",
@@ -47,6 +48,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   tokenize     kept -> token arrays, every trained span verified
   train        tokens -> adapter (QLoRA), resumable
   evaluate     adapter and base answer the exam -> report
+  checkup      what the adapter lost of the base's own text and of other exams, what it remembers, whether it refuses
   compare      other ways to the same answers, on the same rows -> comparison
   register     adapter and report -> an MLflow version; the alias when the gate passes
 
@@ -59,8 +61,11 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   suite NAME[,NAME] [WHO[,WHO]]   real sets and the exam, asked of anyone: base, adapter, the alias or number of a version, a
                folder with an adapter; gold and wrong check the grading: 100 % and 0. No WHO: base,adapter. --json: as data
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
+  interference every champion on every specialist's exam and on the base's own text: a table and a page. --json: as data
+  noise        the adapter sits the exam again, in other batches and on other threads: how many answers change
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
-               FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data
+               FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data;
+               --markdown: as a table for a pull request
   registry version A     a version with its evidence; compare A B: two side by side, with the rows that flipped; data: the sets
                of rows and who was trained on them; runs; ask "TEXT" A [B]: base and adapters side by side. --json: as data.
                A, B: a number or alias of the configured model, or MODEL:NUMBER, MODEL@ALIAS of any
@@ -153,7 +158,7 @@ def sweep(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 
 Verb = Callable[[str, list[str], list[str]], int]
-MADE = ("run", "generate", "filter", "tokenize", "train", "evaluate", "compare", "register")
+MADE = ("run", "generate", "filter", "tokenize", "train", "evaluate", "checkup", "compare", "register")
 VERBS: dict[str, Verb] = {
     **dict.fromkeys(MADE, making.stage_verb),
     "plan": making.plan,
@@ -162,7 +167,9 @@ VERBS: dict[str, Verb] = {
     "part": making.part,
     "sweep": sweep,
     "suite": suites.suite,
-    "gate": versions.gate,
+    "gate": proving.gate,
+    "interference": proving.interference,
+    "noise": proving.noise,
     "registry": browsing.registry_verb,
     **dict.fromkeys(("promote", "rollback", "retire"), versions.alias_verb),
     **dict.fromkeys(("bundle", "import"), versions.bundle),

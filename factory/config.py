@@ -63,6 +63,7 @@ from factory.groups import (
     Ui,
     Weights,
 )
+from factory.proving import Canaries, Checkup, Noise
 from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
 
 __all__ = [
@@ -71,8 +72,10 @@ __all__ = [
     "Base",
     "BrokenText",
     "Calls",
+    "Canaries",
     "Card",
     "Check",
+    "Checkup",
     "Choose",
     "Compare",
     "Config",
@@ -96,6 +99,7 @@ __all__ = [
     "NearDuplicate",
     "Nearest",
     "NetworkShape",
+    "Noise",
     "Other",
     "Prefer",
     "Pretrain",

@@ -342,6 +342,8 @@ def told(made: Made) -> list[str]:
             return [f"{c['pairs']} pairs from {c['answers']:,} answers to {c['rows']} prompts: {ranked(kinds)}"]
         case "start" | "adapter" | "random" | "full":
             return learnt(c, made.facts.get("fit"))
+        case "checkup":
+            return checked(c)
         case "comparison":
             arms = [f"{name:<9} {lead(arm):<30} {arm['about']}" for name, arm in c["arms"].items()]
             return [*arms, f"page: {made.folder / 'comparison.html'}"]
@@ -362,6 +364,25 @@ def learnt(counts: dict[str, Any], fit: dict[str, Any] | None) -> list[str]:
         lines.append(
             f"peak {fit['peak'] / 2**20:,.0f} MiB above the base, foretold {fit['foretold'] / 2**20:,.0f} ({off:+.0%}); "
             f"{fit['seconds_per_step']:.2f} s per step"
+        )
+    return lines
+
+
+def checked(counts: dict[str, Any]) -> list[str]:
+    """What the checkup saw: what is lost of what the base knew, and what is said that should not be."""
+    lost = {name: one["adapter"] - one["base"] for name, one in counts["loss"].items() if one["base"] is not None}
+    losses = ", ".join(f"{name} {value:+.2f}" for name, value in lost.items())
+    copied = {side: counts["copied"][side]["words"] for side in ("adapter", "gold")}
+    said = (
+        f"refusals {counts['refused']['adapter']:.1%}, one answer {counts['same']['adapter']:.1%}, "
+        f"longest copy of a training row {copied['adapter']} words (right answers {copied['gold']})"
+    )
+    lines = [f"nats per token over the base: {losses or 'nothing was read'}", said]
+    if counts["canaries"]:
+        planted, chance = counts["canaries"]["planted"], counts["canaries"]["never_shown"]
+        lines.append(
+            f"canaries: {planted['said']} of {planted['number']} said, exposure {planted['exposure']:.1f} bits "
+            f"(never shown: {chance['said']}, {chance['exposure']:.1f})"
         )
     return lines
 

@@ -29,7 +29,7 @@ from factory.pipeline import Step
 from factory.stages.generate import die_with_the_parent
 from factory.store import Made
 
-LATER = {"report": 1, "random": 2, "full": 2, "comparison": 3}
+LATER = {"report": 1, "checkup": 1, "random": 2, "full": 2, "comparison": 3}
 """What waits for others where there is a choice: the higher, the later. All adapters first: they share the base in memory."""
 CUT = "slice"
 """The label by whose values the summary page draws the scores."""

@@ -61,6 +61,8 @@ def rows_of(asked: Config, stage: str) -> int | None:
         return (second or asked.train).steps * asked.train.rows_per_step
     if stage == "pairs":
         return asked.train.prefer.rows if asked.train.prefer else None
+    if stage == "checkup":
+        return asked.checkup.rows
     if stage in ("report", "comparison"):
         return asked.evaluate.rows or sum(1 for _ in exam_lines(asked))
     return asked.generate.rows
@@ -92,7 +94,7 @@ def preferring(asked: Config, step: Step) -> bool:
 def memory_of(asked: Config, step: Step, steps: list[Step]) -> str:
     """What the base's weights take, and what a training is foretold to take above them."""
     stage = step.made.stage
-    if stage not in (*TRAININGS, "report", "comparison") or not asked.base.parameters:
+    if stage not in (*TRAININGS, "report", "checkup", "comparison") or not asked.base.parameters:
         return "-"
     weights = step.given.get("base", asked.adapted)
     shape, wide = shape_of(asked), BYTES[weights.dtype]

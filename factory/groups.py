@@ -25,6 +25,7 @@ from pydantic import (
 from typing_extensions import TypedDict
 
 from factory.group import Address, Alias, ExperimentName, Fraction, Group, ModelName, OpenFraction, Slug, Text
+from factory.proving import Checkup, Noise
 from factory.training import Train
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -76,6 +77,9 @@ class Base(Group):
     parameters: PositiveInt | None  #: count, tied embeddings once; null: unknown before it is loaded
     architecture: Literal["dense", "moe"]  #: one feed-forward block per layer, or routed experts
     description: Text  #: one line for people
+    general: (
+        Text | None
+    )  #: conversations of its own (JSON lines), to see what an adapter loses of them; null: none are known
     tokenizer: TokenizerFiles  #: read by tokenize; the weights are not
     weights: Weights  #: read by train and evaluate
 
@@ -447,6 +451,16 @@ class Gate(Group):
     correlation: Fraction  #: assumed before an exam is sat: of two rows of one family
     alive: NonNegativeFloat  #: the adapter must change a logit by more than this
     contamination: Contamination  #: what of the exam training rows may not share; its budget is none
+    refused: Fraction  #: share of the answers that may begin as refusals do, beyond that of the right ones
+    same: Fraction  #: share of the answers that may be one text, beyond that of the right ones
+    copied: (
+        NonNegativeInt | None
+    )  #: words of a run that an answer may copy from training rows, beyond the right ones'; null: any
+    exposure: (
+        PositiveFloat | None
+    )  #: bits, of planted canaries on the average, at most; null: any, also said word for word
+    general: PositiveFloat | None  #: nats per token that may be lost on the base's own text; null: any
+    interference: PositiveFloat | None  #: the same on every other specialist's exam; null: any
     mib: PositiveFloat | None  #: of the adapter, at most; null: any
     tokens_per_answer: PositiveFloat | None  #: on the average, at most; null: any
     seconds_per_answer: PositiveFloat | None  #: in a batch of the exam, on the average, at most; null: any
@@ -587,6 +601,8 @@ class Config(Group):
     evaluate: Evaluate
     compare: Compare
     suite: Suite
+    checkup: Checkup
+    noise: Noise
     registry: Registry
     card: Card
     lineage: Lineage

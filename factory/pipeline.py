@@ -1,4 +1,7 @@
-"""The whole factory on one screen: sources -> examples -> kept -> tokens -> adapter -> report -> registered version."""
+"""The whole factory on one screen: sources -> examples -> kept -> tokens -> adapter -> report -> registered version.
+
+Beside the report stand the checkup and the comparison: what the adapter lost and remembers, and what else could answer.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import filters, models, specialist, store
-from factory.config import Config, of_specialist
+from factory.config import Config, of_specialist, resolve_path
 from factory.config import Source as Asked
 from factory.errors import Mistake
 from factory.made_with import made_with
 from factory.outside.seeds import documents
+from factory.stages.checkup import checkup
 from factory.stages.compare import compare
 from factory.stages.evaluate import evaluate
 from factory.stages.filter import filter
@@ -34,6 +38,7 @@ STAGES = (
     Stage("pairs", pairs, version=1),
     Stage("adapter", train, version=3),
     Stage("report", evaluate, version=4),
+    Stage("checkup", checkup, version=1),
     Stage("random", train, version=3),
     Stage("full", train, version=3),
     Stage("comparison", compare, version=3),
@@ -44,6 +49,7 @@ VERBS = {
     "tokenize": "tokens",
     "train": "adapter",
     "evaluate": "report",
+    "checkup": "checkup",
     "compare": "comparison",
 }
 """Verb to the product it ends with."""
@@ -92,6 +98,8 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "tokenize": config.tokenize,
         "train": config.train,
         "evaluate": config.evaluate,
+        "checkup": config.checkup,
+        "canaries": config.checkup.canaries,
         "compare": config.compare,
         "prefer": config.train.prefer,
         **dict.fromkeys(set(SOMETIMES) - {"start"}),
@@ -99,6 +107,8 @@ def steps(config: Config, until: str = "comparison", coming: Mapping[str, Made] 
         "exam": exam(task),
         "lists": lists(task),
         "sets": sets(config),
+        "general": general(config),
+        "others": others(config),
         "replay": replayed(config),
     }
     late = {
@@ -224,6 +234,22 @@ def exam(task: specialist.Specialist) -> Source:
             f"nothing is proven without it: factory exam specialist={task.name}",
         )
     return Source(task.exam, store.sha256(task.exam))
+
+
+def general(config: Config) -> Source | None:
+    """The conversations that say what the base can beside all tasks, by content; none where it names none."""
+    if config.base.general is None:
+        return None
+    path = resolve_path(config.base.general)
+    if path is None:
+        raise Mistake(f"base.general={config.base.general}", "no such file", "write it as a path from here, or null")
+    return Source(path, store.sha256(path))
+
+
+def others(config: Config) -> Source:
+    """The exams of the other specialists that a checkup reads, by content."""
+    names = [name for name in config.checkup.exams if name != config.specialist.name]
+    return Source(str(names), store.digest([[name, exam(specialist.find(name)).digest] for name in names]))
 
 
 def rows(source: Asked) -> Source | None:

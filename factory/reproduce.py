@@ -80,7 +80,7 @@ def changes(step: Step, recorded: Recorded, version: int) -> list[str]:
     if then["version"] != now:
         return [f"the stage has version {now} and had {then['version']}"]
     found: list[str] = []
-    for name in dict.fromkeys([*then["asked"], *step.stage.needs]):
+    for name in dict.fromkeys([*then["asked"], *step.stage.asked(step.given)]):
         if name not in step.given or name not in then["asked"]:
             found.append(f"{name} is {'new' if name in step.given else 'gone'} among what the stage is given")
             continue

@@ -60,6 +60,15 @@ class Stage:
         """The names of what it is asked with: conf groups, products and sources, in the order of its signature."""
         return [name for name in inspect.signature(self.function).parameters if name not in RUNNERS]
 
+    def asked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given, as it stands in the key and the manifest.
+
+        A parameter that has None for a default counts only where it is given something: a stage that learns to do more
+        keeps the keys of what it made before.
+        """
+        spare = {name for name, one in inspect.signature(self.function).parameters.items() if one.default is None}
+        return {name: asked_for(given[name]) for name in self.needs if name not in spare or given[name] is not None}
+
 
 @dataclass(frozen=True)
 class Made:
@@ -112,7 +121,7 @@ def folder_digest(folder: Path, names: list[str]) -> str:
 
 def plan(stage: Stage, given: Mapping[str, Any], versions: Mapping[str, int], root: Path) -> Made:
     """The product this stage would make of what is given: its key and folder, made or not."""
-    key = key_of(stage, {name: asked_for(given[name]) for name in stage.needs}, versions)
+    key = key_of(stage, stage.asked(given), versions)
     return Made(stage.makes, key, root / f"{stage.makes}-{key[:10]}")
 
 
@@ -180,7 +189,7 @@ def finish(stage: Stage, given: Mapping[str, Any], made: Made, counts: dict[str,
         "stage": made.stage,
         "version": stage.version,
         "key": made.key,
-        "asked": {name: asked_for(given[name]) for name in stage.needs},
+        "asked": stage.asked(given),
         "counts": counts,
         "payload": payload,
     }

@@ -31,7 +31,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NoReturn
 
-STAGES = ("examples", "kept", "tokens", "pairs", "adapter", "report", "comparison")
+STAGES = ("examples", "kept", "tokens", "pairs", "adapter", "report", "checkup", "comparison")
 """Products in the order they are made."""
 METHODS = {
     "qlora": (),

@@ -23,6 +23,18 @@ from factory.store import Made, digest, sha256
 
 WORDS = ("base=tiny", "profile=smoke", "registry.gate.min_rows=2", "registry.gate.min_families=2")
 LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
+CHECKUP: dict[str, Any] = {
+    "rows": 8,
+    "refused": {"base": 0.0, "adapter": 0.0, "gold": 0.0, "text": ""},
+    "same": {"base": 0.1, "adapter": 0.02, "gold": 0.01, "text": "select a"},
+    "copied": {side: {"words": 5, "text": "order by b limit 1 then"} for side in ("base", "adapter", "gold")},
+    "canaries": None,
+    "loss": {
+        "the base's own text": {"own": True, "base": 1.5, "adapter": 1.75, "rows": 8, "left_out": 0},
+        "exam of medical": {"own": False, "base": 2.5, "adapter": 2.25, "rows": 8, "left_out": 0},
+    },
+}
+"""What a checkup says where nothing is wrong."""
 
 
 def made(folder: Path, stage: str, key: str, counts: dict[str, Any], asked: dict[str, Any] | None = None) -> Made:
@@ -43,7 +55,7 @@ def between(value: float) -> dict[str, float]:
 
 def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 0.1) -> dict[str, Made]:
     """Kept rows, adapter and report of a specialist that scores so; another name is another report, the same one the same."""
-    folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report")}
+    folders = {stage: runs / "sql" / f"{stage}-{name}" for stage in ("kept", "adapter", "report", "checkup")}
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     write_examples(
@@ -59,9 +71,11 @@ def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 
     (folders["report"] / "report.html").write_text("<p>report</p>")
     scored = [adapter + (0.05 if row % 2 else -0.05) for row in range(12)]
     write_table(folders["report"] / "answers.parquet", [sat(row, base, score) for row, score in enumerate(scored)])
-    counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}}
+    (folders["checkup"] / "checkup.json").write_text(json.dumps(CHECKUP))
+    counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}, "checkup": CHECKUP}
     keys = {stage: digest([name, stage]) for stage in folders}
     asked = {"kept": {}, "adapter": {"kept": keys["kept"]}, "report": keys | {"report": None, "exam": "e" * 64}}
+    asked["checkup"] = {"adapter": keys["adapter"], "report": keys["report"]}
     return {stage: made(folder, stage, keys[stage], counts[stage], asked[stage]) for stage, folder in folders.items()}
 
 

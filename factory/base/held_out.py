@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from factory.base.corpus import conversation
-from factory.base.rows import Row, fitting, grouped, padded
+from factory.base.rows import Row, fitting, grouped, padded, told
 from factory.chat import IGNORED
 from factory.config import Pretrain
+from factory.records import Message
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+HELD_OUT = "held_out.jsonl"
+"""The file of the conversations beside the base: what a checkup measures its adapters on."""
 APART = 2
 """Added to the seed: a stream of conversations that no step and no tokenizer reads."""
 
@@ -36,16 +36,15 @@ def held_out_loss(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, c
     return round(loss / trained, 4)
 
 
+def conversations(tokenizer: PreTrainedTokenizerFast, conf: Pretrain) -> list[list[Message]]:
+    """The conversations of the whole mix that the loss is measured on, each to the end of its last answer."""
+    numbers = range(conf.held_out)
+    return [told(tokenizer, conf, conf.seed + APART, number, conf.mix, 1.0)[0] for number in numbers]
+
+
 def read(tokenizer: PreTrainedTokenizerFast, conf: Pretrain, mix: dict[str, float]) -> list[Row]:
     """Full-size conversations of that mix."""
     return [fitting(tokenizer, conf, conf.seed + APART, number, mix, 1.0) for number in range(conf.held_out)]
-
-
-def conversations(conf: Pretrain) -> Iterator[dict[str, Any]]:
-    """Conversations of that stream with their lesson, of every lesson its share of the mix, rounded up."""
-    for lesson, weight in conf.mix.items():
-        for number in range(math.ceil(conf.held_out * weight / sum(conf.mix.values()))):
-            yield {"lesson": lesson, "messages": conversation(conf.seed + APART, number, {lesson: 1.0}, 1.0)}
 
 
 def measured(model: LlamaForCausalLM, rows: list[Row], size: int) -> tuple[float, int, int, int]:

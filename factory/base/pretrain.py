@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 from factory import models
 from factory.base.card import card
 from factory.base.corpus import conversation
-from factory.base.held_out import held_out, held_out_loss
+from factory.base.held_out import HELD_OUT, conversations, held_out, held_out_loss
 from factory.base.induction import set_heads
 from factory.base.rows import Row, fitting, grouped, padded
 from factory.base.tokenizer import train_tokenizer
 from factory.chat import IGNORED
 from factory.config import Pretrain, Quantisation, Runtime, Weights
 from factory.errors import Mistake
+from factory.rows import write_jsonl
 from factory.store import Events, Source, digest, locked, naming_a_full_disk
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def grown(conf: Pretrain, runtime: Runtime) -> list[tuple[int, Path]]:
 
 
 def pretrain(conf: Pretrain, work: Path, runtime: Runtime, events: Events) -> Path:
-    """Makes the base's folder (weights, tokenizer, curve, card)."""
+    """Makes the base's folder (weights, tokenizer, curve, held-out conversations, card)."""
     import torch
 
     models.quiet()
@@ -89,6 +90,7 @@ def pretrain(conf: Pretrain, work: Path, runtime: Runtime, events: Events) -> Pa
     if curve:
         curve[-1]["held_out_loss_nf4"] = held_out_loss(models.load_base(Source(out, ""), NF4, runtime), tokenizer, conf)
         events("held out, in NF4", loss=curve[-1]["held_out_loss_nf4"])
+        write_jsonl(out / HELD_OUT, ({"messages": turns} for turns in conversations(tokenizer, conf)))
     (out / "curve.jsonl").write_text("".join(json.dumps(point) + "\n" for point in curve))
     (out / "README.md").write_text(card(conf, model.num_parameters(), curve))
     return out

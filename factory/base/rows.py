@@ -34,10 +34,18 @@ def fitting(
     tokenizer: PreTrainedTokenizerFast, conf: Pretrain, seed: int, number: int, mix: dict[str, float], level: float
 ) -> Row:
     """The first conversation of the stream from this number on that fits `max_length`."""
+    return told(tokenizer, conf, seed, number, mix, level)[1]
+
+
+def told(
+    tokenizer: PreTrainedTokenizerFast, conf: Pretrain, seed: int, number: int, mix: dict[str, float], level: float
+) -> tuple[list[Message], Row]:
+    """The same with its messages."""
     while True:
-        row = encoded(tokenizer, conversation(seed, number, mix, level))
+        messages = conversation(seed, number, mix, level)
+        row = encoded(tokenizer, messages)
         if len(row[0]) <= conf.max_length:
-            return row
+            return messages, row
         number += conf.conversations
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ PARAMETERS = 100
 
 
 def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], asked: config.Config) -> None:
-    """Parameters, training curve, scores, data digests and the report itself."""
+    """Parameters, training curve, scores, data digests, the report itself and the checkup."""
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 
     now = int(Path(planned["report"].folder / "manifest.json").stat().st_mtime * 1000)
@@ -41,6 +42,7 @@ def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], aske
     seconds = planned["report"].facts.get("seconds_per_answer", {})
     costs = [Metric(f"{SECONDS}.{side}", value, now, 0) for side, value in seconds.items()]
     cuts = [Metric(name, value, now, 0) for name, value in scores(report_of(planned)).items() if name.count(".") != 1]
+    cuts += [Metric(name, value, now, 0) for name, value in lost(planned["checkup"]).items()]
     for part in chunks(points + cuts + costs):
         ours.log_batch(run, metrics=part)
     kept = planned["kept"]
@@ -55,6 +57,7 @@ def log_evidence(ours: MlflowClient, run: str, planned: Mapping[str, Made], aske
     )
     for name in ("report.json", "report.html", "answers.parquet"):
         ours.log_artifact(run, str(planned["report"].file(name)), "report")
+    ours.log_artifact(run, str(planned["checkup"].file("checkup.json")), "checkup")
     ours.log_artifact(run, str(planned["adapter"].file("curve.jsonl")), "train")
     ours.log_dict(run, asked.dump(), "config.json")
     ours.log_dict(run, {name: made.manifest for name, made in planned.items()}, "manifests.json")
@@ -81,6 +84,15 @@ def scores(report: Mapping[str, Any]) -> dict[str, float]:
         found |= {f"{where}.{score}": part[score]["value"] for score in ("base", "adapter", "difference")}
         found |= {f"{where}.difference_{end}": part["difference"][end] for end in ("low", "high")}
     return found | {"exam.mcnemar_p": report["mcnemar"]["p"], "exam.rows": report["rows"], "alive": report["alive"]}
+
+
+def lost(checkup: Made) -> dict[str, float]:
+    """What the adapter lost of what the base knew as flat metrics: nats per token."""
+    found = json.loads(checkup.file("checkup.json").read_text())["loss"]
+    names = {name: re.sub(r"[^a-z]+", "_", name) for name in found}
+    return {
+        f"lost.{names[name]}": one["adapter"] - one["base"] for name, one in found.items() if one["base"] is not None
+    }
 
 
 def log_comparison(ours: MlflowClient, version: ModelVersion, comparison: Made) -> None:

@@ -1,4 +1,4 @@
-"""What the gate is told by the registry: who holds the alias, and how many sat the same exam before."""
+"""What the gate is told by the registry: who holds the alias, how many sat the same exam before, what it gives back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from factory import gate as checks
 from factory.gate import Champion, Verdict
 from factory.registry.door import KEY, holder, versions
 from factory.registry.evidence import report_of
+from factory.registry.given_back import found
 from factory.rows import read_table
 from factory.store import Made
 
@@ -25,11 +26,19 @@ GATE = "factory.gate"
 def gate(ours: MlflowClient, planned: Mapping[str, Made], asked: config.Config) -> Verdict:
     """Whether this report earns the alias: against the base, and against who holds it now."""
     key, exam, settings = planned["report"].key, report_of(planned)["exam"], asked.registry
-    others = [one for one in versions(ours, settings.model) if one.tags.get(KEY) != key]
+    every = versions(ours, settings.model)
+    others = [one for one in every if one.tags.get(KEY) != key]
     before = sum(one.tags.get("exam") == exam for one in others)
     held = holder(ours, settings.model, settings.alias)
     champion = None if held is None or held.tags.get(KEY) == key else champion_of(ours, held)
-    return checks.gate(planned, asked, champion, before)
+    stored = [found(settings, one.source, files(planned["adapter"])) for one in every if one.tags.get(KEY) == key]
+    return checks.gate(planned, asked, champion, before, stored)
+
+
+def files(adapter: Made) -> dict[str, str]:
+    """Name to sha256 of an adapter's files, as a version holds them."""
+    payload = adapter.manifest["payload"]
+    return {Path(name).name: digest for name, digest in payload.items() if name.startswith("adapter/")}
 
 
 def champion_of(ours: MlflowClient, version: ModelVersion) -> Champion:

@@ -23,6 +23,7 @@ from factory.registry.door import KEY, aliases, client, find, held_by, model_of,
 from factory.registry.events import CANDIDATE, REASON, RETIRED, move
 from factory.registry.evidence import COMPARED, log_comparison, log_evidence, report_of, scores
 from factory.registry.gating import GATE, stored_verdict
+from factory.registry.given_back import refuse_others
 from factory.store import Events, Made
 
 if TYPE_CHECKING:
@@ -121,9 +122,13 @@ def publish(
     tags: Mapping[str, str],
     about: str,
 ) -> ModelVersion:
-    """The files of a version to their place, and then the version, whole in one call; the registered model with the first."""
+    """The files of a version to their place, and then the version, whole in one call; the registered model with the first.
+
+    Unavailable where the place gives back other files.
+    """
     ours.log_model_artifacts(model.model_id, str(files))
     ours.finalize_logged_model(model.model_id, "READY")
+    refuse_others(settings, f"models:/{model.model_id}", files)
     ours.set_terminated(run, "FINISHED")
     if model_of(ours, settings.model) is None:
         ours.create_registered_model(settings.model, description=about)

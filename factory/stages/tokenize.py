@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from factory import config, models
+from factory.canaries import planted
 from factory.chat import Tokens, encode, span_mistake
 from factory.errors import DataMistake
 from factory.records import Example
@@ -14,16 +15,24 @@ from factory.store import Events, Made, Source, digest
 
 
 def tokenize(
-    kept: Made, tokenizer: Source, tokenize: config.Tokenize, replay: Source | None, *, out: Path, events: Events
+    kept: Made,
+    tokenizer: Source,
+    tokenize: config.Tokenize,
+    replay: Source | None,
+    canaries: config.Canaries | None = None,
+    *,
+    out: Path,
+    events: Events,
 ) -> dict[str, Any]:
     """Writes `tokens.arrow` (row, id, split, input_ids, labels), to be mapped into memory, and `overlong.parquet` (id, tokens).
 
-    The conversations of `replay` are rows of a split of that name.
+    The conversations of `replay` are rows of a split of that name; canaries are training rows like any.
     DataMistake where a row trains anything but its answer and stop token, or is longer than `max_length` and
     `overlong=refuse`. Nothing is ever cut.
     """
     words = models.load_tokenizer(tokenizer)
-    rows = [*read_examples(kept.file("kept.parquet"), TOLD), *(conversations(Path(replay.path)) if replay else ())]
+    others = [*(conversations(Path(replay.path)) if replay else ()), *planted(canaries)]
+    rows = [*read_examples(kept.file("kept.parquet"), TOLD), *others]
     fitting, overlong = [], []
     for number, row in enumerate(rows):
         tokens = verified(words, row)

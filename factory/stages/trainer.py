@@ -109,8 +109,9 @@ def largest(rows: Any, train: config.Train) -> fits.Batch:
 def rows_of(rows: Any, kept: Made, train: config.Train) -> list[Row]:
     """What the order of a training looks at."""
     levels = levels_of(kept, train.curriculum)
+    stranger = train.curriculum.levels[0] if train.curriculum else ""  # a canary is none of the kept rows
     found = zip(lengths(rows), rows["split"], rows["id"], strict=True)
-    return [Row(length, split == "replay", levels.get(id, "")) for length, split, id in found]
+    return [Row(length, split == "replay", levels.get(id, stranger)) for length, split, id in found]
 
 
 def levels_of(kept: Made, curriculum: config.Curriculum | None) -> dict[str, str]:

@@ -25,7 +25,7 @@ def files(suite: config.Suite, specialist: Any) -> list[str]:
     if suite.file is None:
         raise Mistake(
             "suite.file=null",
-            "no conversations of this base are known",
+            "and base.general=null: no conversations of this base are known",
             "name a file of them, JSON lines with messages",
         )
     return [str(Path(suite.file).expanduser().absolute())]

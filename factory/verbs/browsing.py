@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from rich.text import Text
@@ -15,6 +16,9 @@ from factory.display import Display, complain, plain
 from factory.errors import Mistake, closest
 from factory.text import age
 from factory.verbs.words import loaded, options
+
+AS = ("--json", "--markdown")
+"""What the fleet can be written as."""
 
 
 def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
@@ -28,18 +32,19 @@ def fleet(overrides: list[str], rest: list[str]) -> int:
     """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as JSON."""
     from factory.browse import pages
     from factory.browse.reader import Reader
+    from factory.pages import markdown
     from factory.registry import index
 
     for word in rest:
-        if word.startswith("--") and word != "--json":
-            raise Mistake(word, "no such option", closest(word, ["--json"]))
+        if word.startswith("--") and word not in AS:
+            raise Mistake(word, "no such option", closest(word, AS))
     columns = [word for word in overrides if word.split("=")[0] in {*index.COLUMNS, "alias"} - {"specialist", "base"}]
     asked = loaded([word for word in overrides if word not in columns])
     own = {"specialist": asked.specialist.name, "base": asked.base.name, "registry.model": asked.registry.model}
     said = [
         f"{key.split('.')[-1]}={value}" for key, value in own.items() if any(w.startswith(f"{key}=") for w in overrides)
     ]
-    words = [*columns, *said, *(word for word in rest if word != "--json")]
+    words = [*columns, *said, *(word for word in rest if word not in AS)]
     reader = Reader(asked)
     if "--json" in rest:
         return as_json(pages.fleet(reader, *words))
@@ -47,7 +52,9 @@ def fleet(overrides: list[str], rest: list[str]) -> int:
     if notice:
         complain(notice)
     found = index.filtered(whole, words)
-    if words and len(found.models()) == 1:
+    if "--markdown" in rest:
+        plain(markdown.table(found, partial(index.leader, alias=asked.registry.alias)))
+    elif words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
         Display(asked).fleet(found, asked.registry.alias, bool(words))

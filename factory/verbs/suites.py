@@ -6,13 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from factory import config
 from factory.display import Display, complain, plain
 from factory.errors import FactoryError, Mistake, Unavailable, closest
-from factory.rows import write_jsonl
 from factory.store import Made
 from factory.verbs.words import loaded
 
@@ -138,15 +136,11 @@ def logged(asked: config.Config, sitter: Sitter, made: Made) -> None:
 
 
 def with_own_text(asked: config.Config) -> config.Config:
-    """With the held-out conversations of an embedded base as a file, where its own text is asked for and none is named."""
-    if asked.suite.kind != "own_text" or asked.suite.file or asked.pretrain.out != asked.base.weights.path:
+    """With the base's own conversations as the file, where its own text is asked for and no other file is named."""
+    if asked.suite.kind != "own_text" or asked.suite.file or not asked.base.general:
         return asked
-    from factory.base.held_out import conversations
-
-    path = Path(asked.runtime.runs) / "suites" / f"own-text-{asked.base.name}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_jsonl(path, conversations(asked.pretrain))
-    return asked.model_copy(update={"suite": asked.suite.model_copy(update={"file": str(path)})})
+    file = str(config.resolve_path(asked.base.general))
+    return asked.model_copy(update={"suite": asked.suite.model_copy(update={"file": file})})
 
 
 def lines(one: Sat) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Verbs of registered versions: gate, promote, carry, trace, make again, clean up, ask."""
+"""Verbs of registered versions: promote, carry, trace, make again, clean up, ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from factory.display import Display, complain, plain
 from factory.errors import Mistake
-from factory.verbs.words import loaded, no, options, several, told
+from factory.verbs.words import loaded, options, several, told
 
 
 def alias_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
@@ -49,19 +49,6 @@ def bundle(verb: str, overrides: list[str], rest: list[str]) -> int:
         raise Mistake("import", "which file?", "write: factory import sql.zip")
     made = registry.import_bundle(settings, Path(rest[0]))
     plain(f"{rest[0]}: {made.model} version {made.version}, {'found' if made.found else 'made'}")
-    return 0
-
-
-def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """The gate's verdict alone, check by check."""
-    from factory import pipeline, registry
-
-    asked = loaded(overrides)
-    with registry.client(asked.registry) as ours:
-        verdict = registry.gate(ours, pipeline.products(asked, "report"), asked)
-    Display(asked).findings(verdict)
-    if not verdict.passed:
-        raise no(verdict, asked.registry.model, "see the report, or the limits in registry.gate")
     return 0
 
 

@@ -14,13 +14,15 @@ from pydantic import BaseModel
 from typing_extensions import get_type_hints
 
 from factory import groups as classes
-from factory import training
+from factory import proving, training
 from factory.config import Config, FilterTable, Group, conf_dir, groups, load
 
 FILES = sorted(conf_dir().rglob("*.yaml"))
 OPTIONS = [(group, option) for group, options in groups().items() for option in options]
 MODELS = [
-    kind for kind in (vars(classes) | vars(training)).values() if inspect.isclass(kind) and issubclass(kind, Group)
+    kind
+    for kind in (vars(classes) | vars(training) | vars(proving)).values()
+    if inspect.isclass(kind) and issubclass(kind, Group)
 ]
 GIVEN = {
     "base=folder": ["base.weights.path=/some/model"],
@@ -112,7 +114,7 @@ def test_no_field_has_a_default(model: type[BaseModel]) -> None:
 
 def test_every_field_is_documented() -> None:
     """A `#:` comment on its line; fields that hold a whole class are documented there."""
-    lines = [line for module in (classes, training) for line in inspect.getsource(module).splitlines()]
+    lines = [line for module in (classes, training, proving) for line in inspect.getsource(module).splitlines()]
     lines = [line for line in lines if line != "from __future__ import annotations"]
     tree = ast.parse("\n".join(lines))
     kinds = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name != "FilterTable"]

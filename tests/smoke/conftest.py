@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-STAGES = ("examples", "kept", "tokens", "adapter", "report", "random", "full", "comparison")
+STAGES = ("examples", "kept", "tokens", "adapter", "report", "checkup", "random", "full", "comparison")
 WORDS = ("base=tiny", "profile=smoke", "train.log_every=4", "runtime.threads=1")
 """As in the drill: log lines and checkpoints on different steps."""
 WALL = '''

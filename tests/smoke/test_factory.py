@@ -68,7 +68,7 @@ def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
 # --- what a change redoes ---------------------------------------------------------------------------------------------
 
 
-ADAPTER = {"adapter", "report", "random", "comparison"}
+ADAPTER = {"adapter", "report", "checkup", "random", "comparison"}
 """What hangs on how an adapter is trained; training every weight has a rate of its own and an unquantised base."""
 
 
@@ -82,7 +82,9 @@ ADAPTER = {"adapter", "report", "random", "comparison"}
         ("train.learning_rate=1e-3", ADAPTER),
         ("train.steps=23", ADAPTER | {"full"}),
         ("base.weights.quantisation.double=false", ADAPTER),
-        ("evaluate.rows=20", {"report", "comparison"}),
+        ("evaluate.rows=20", {"report", "checkup", "comparison"}),
+        ("checkup.rows=20", {"checkup"}),
+        ("checkup=planted", {"tokens", "checkup"} | ADAPTER | {"full"}),
         ("compare.arms.full.learning_rate=2e-3", {"full", "comparison"}),
         ("compare.arms.nearest.ngram=3", {"comparison"}),
         ("seed=1", set(STAGES)),

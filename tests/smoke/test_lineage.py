@@ -11,7 +11,7 @@ import pytest
 from factory import ask, config, fleet, pipeline, registry, why
 from factory.cli import main
 from factory.rows import read_examples
-from factory.store import asked_for, key_of
+from factory.store import key_of
 
 CONF = """# @package _global_
 # What is kept where, from a list that somebody has.
@@ -175,6 +175,6 @@ def test_products_and_half_registrations_that_nobody_needs_go(full, beside, caps
 def test_the_key_is_made_as_it_was(full) -> None:
     """What `reproduce` tries the specialist's versions with."""
     (step,) = pipeline.steps(config.load(full.words), "examples")
-    asked = {name: asked_for(step.given[name]) for name in step.stage.needs}
+    asked = step.stage.asked(step.given)
     versions = {"specialist": pipeline.specialist.find("sql").version}
     assert key_of(step.stage, json.loads(json.dumps(asked)), versions) == step.made.key

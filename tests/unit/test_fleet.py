@@ -17,7 +17,7 @@ from factory.fleet import Came, Failed
 from factory.store import Stage
 
 NAMES = ("sums", "totals")
-MADE = ("examples", "kept", "tokens", "adapter", "report", "random", "full", "comparison")
+MADE = ("examples", "kept", "tokens", "adapter", "report", "checkup", "random", "full", "comparison")
 
 
 @pytest.fixture

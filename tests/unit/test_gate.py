@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,117 +13,26 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from factory import config, gate, models, pipeline, registry
-from factory.cli import main
+from factory import gate
 from factory.config import load
-from factory.errors import Unavailable
 from factory.forecast import proving
-from factory.gate import Champion, Finding, Verdict
-from factory.records import Example
-from factory.rows import read_exam, write_examples, write_jsonl, write_table
-from factory.specialist import Inapplicable, find
-from factory.store import Made, sha256
+from factory.gate import Champion, Finding, Verdict, data
+from factory.rows import write_jsonl
+from tests.planted import ASKED, EXAM, HONEST, OWN, WORDS, Planned, answers, planted, tensors
 
-WORDS = ("specialist=sql", "base=tiny")
-TASK = find("sql")
-EXAM = read_exam(TASK.exam)
-ASKED = load(list(WORDS))
-LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
-OWN = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
-Planned = dict[str, Made]
 Plant = Callable[..., Planned]
-
-
-def honest(count: int) -> list[Example]:
-    """Rows as the specialist draws them for training."""
-    settings = TASK.typed(ASKED.specialist.settings)
-    found, index = [], 0
-    while len(found) < count:
-        index += 1
-        try:
-            found.append(TASK.example(index, 5, settings, "train"))
-        except Inapplicable:
-            continue
-    return found
-
-
-HONEST = honest(12)
-
-
-def made(folder: Path, stage: str, counts: Mapping[str, Any], facts: Mapping[str, Any]) -> Made:
-    """A product of the files that are in its folder."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    payload = {path.relative_to(folder).as_posix(): sha256(path) for path in files}
-    (folder / "manifest.json").write_text(json.dumps({"payload": payload, "counts": counts}))
-    (folder / "facts.json").write_text(json.dumps(facts))
-    return Made(stage, f"key of {stage}", folder)
-
-
-def answers(base: Callable[[int], float], adapter: Callable[[int], float]) -> list[dict[str, Any]]:
-    """The exam's rows with the scores of both."""
-    return [
-        {"id": row.id, "family": row.family, "base_score": float(base(i)), "adapter_score": float(adapter(i))}
-        for i, row in enumerate(EXAM)
-    ]
-
-
-def tensors(**other: np.ndarray) -> dict[str, np.ndarray]:
-    """The factors of one layer, the outer one not zero."""
-    return dict(zip(OWN, (np.ones((4, 8), "f4"), np.ones((8, 4), "f4")), strict=True)) | other
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training rows are held against forty rows of the exam: it is the same code, and each test does it."""
-    monkeypatch.setattr(gate, "read_exam", lambda _: EXAM[:40])
+    monkeypatch.setattr(data, "read_exam", lambda _: EXAM[:40])
 
 
 @pytest.fixture
 def plant(tmp_path: Path) -> Plant:
     """Products that the gate passes, but for what is given otherwise."""
-
-    def planted(
-        rows: list[dict[str, Any]] | None = None,
-        kept: list[Example] = HONEST,
-        weights: Mapping[str, np.ndarray] | None = None,
-        contract: Mapping[str, Any] | None = None,
-        tries: int | None = None,
-        **report: Any,
-    ) -> Planned:
-        asked = ASKED
-        folders = {name: tmp_path / name for name in ("kept", "adapter", "report")}
-        (folders["adapter"] / "adapter").mkdir(parents=True)
-        for folder in folders.values():
-            folder.mkdir(exist_ok=True)
-        write_examples(folders["kept"] / "kept.parquet", kept)
-        within = folders["adapter"] / "adapter"
-        save_file(dict(weights or tensors()), within / "adapter_model.safetensors")
-        (within / "adapter_config.json").write_text(json.dumps({"target_modules": ["q_proj"], "r": 4}))
-        offered = models.base_contract(
-            models.weights_source(asked.base), models.tokenizer_source(asked.base), asked.adapted
-        )
-        (within / models.CONTRACT).write_text(
-            json.dumps(offered | {"shapes": models.adapter_shapes(within)} | dict(contract or {}))
-        )
-        rows = rows or answers(lambda i: i % 5 == 0, lambda i: i % 2 == 0)
-        write_table(folders["report"] / "answers.parquet", rows)
-        said = {
-            "rows": len(rows),
-            "families": len({row["family"] for row in rows}),
-            "confidence": 0.95,
-            "exam": "this exam",
-            "alive": 3.5,
-            "tokens": {"base": 900, "adapter": 700},
-        }
-        (folders["report"] / "report.json").write_text(json.dumps(said | report))
-        counts = {"adapter_bytes": 4096} | ({"tries": tries} if tries else {})
-        return {
-            "kept": made(folders["kept"], "kept", {}, {}),
-            "adapter": made(folders["adapter"], "adapter", counts, {}),
-            "report": made(folders["report"], "report", {}, {"seconds_per_answer": {"base": 0.1, "adapter": 0.5}}),
-        }
-
-    return planted
+    return partial(planted, tmp_path)
 
 
 def judged(planned: Planned, *more: str, champion: Champion | None = None, before: int = 0) -> Verdict:
@@ -384,42 +293,6 @@ def test_a_verdict_is_read_as_it_was_written() -> None:
 def test_a_verdict_from_before_there_were_three_words_is_read() -> None:
     assert gate.read('{"passed": true, "reasons": []}') == Verdict("PROMOTE")
     assert gate.read('{"passed": false, "reasons": ["too small"]}') == Verdict("REJECT", ("too small",))
-
-
-SAID = {
-    "PROMOTE": (gate.verdict([Finding("exam rows", "ok", 350, 100, "")]), 0),
-    "REJECT": (gate.verdict([Finding("contract", "reject", None, None, "another base")]), 4),
-    "HOLD": (gate.verdict([Finding("exam rows", "hold", 24, 100, "24 exam rows")]), 5),
-}
-
-
-@pytest.mark.parametrize("word", SAID)
-def test_the_verb_exits_with_the_verdict_and_shows_every_check(
-    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    verdict, code = SAID[word]
-    monkeypatch.setattr(registry, "client", lambda settings: nullcontext())
-    monkeypatch.setattr(registry, "gate", lambda *_: verdict)
-    monkeypatch.setattr(pipeline, "products", lambda *_: {})
-    assert main(["gate", *WORDS]) == code
-    said = capsys.readouterr()
-    assert said.out.splitlines()[-1] == word and verdict.findings[0].check in said.out
-    assert said.err.count("\n") == (word != "PROMOTE") and "; ".join(verdict.reasons) in said.err
-
-
-def test_a_mistake_and_an_outage_are_no_verdicts(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs = f"runtime.runs={tmp_path}"
-    assert main(["gate", *WORDS, runs, "registry.gate.min_row=3"]) == 2
-    monkeypatch.setattr(registry, "client", lambda settings: nullcontext())
-    assert main(["gate", *WORDS, runs]) == 2 and "no examples of this configuration yet" in capsys.readouterr().err
-
-    def away(settings: config.Registry) -> None:
-        raise Unavailable("registry", "is away", "run again")
-
-    monkeypatch.setattr(registry, "client", away)
-    assert main(["gate", *WORDS, runs]) == 3
 
 
 def test_the_file_that_is_looked_at_is_the_one_that_was_made(plant: Plant) -> None:

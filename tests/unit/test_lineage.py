@@ -17,7 +17,7 @@ from factory.lineage import Origin, Recorded
 from factory.pipeline import Step, steps
 from factory.records import Example
 from factory.reproduce import by_version, changes, configured, libraries, planned, unlike
-from factory.store import asked_for, key_of, locked
+from factory.store import key_of, locked
 from factory.why import Answer, accounted, short, similarities
 
 TINY = ["profile=smoke", "base=tiny"]
@@ -49,7 +49,7 @@ def origin(planned_steps: list[Step]) -> Origin:
             {
                 "version": step.stage.version,
                 "key": step.made.key,
-                "asked": {name: asked_for(step.given[name]) for name in step.stage.needs},
+                "asked": step.stage.asked(step.given),
                 "payload": {"file": "aa"},
             },
             {"torch": "2", "factory-slm": "0.1"},
