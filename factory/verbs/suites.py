@@ -139,7 +139,7 @@ def with_own_text(asked: config.Config) -> config.Config:
     """With the base's own conversations as the file, where its own text is asked for and no other file is named."""
     if asked.suite.kind != "own_text" or asked.suite.file or not asked.base.general:
         return asked
-    file = str(config.resolve_path(asked.base.general))
+    file = str(config.resolve_path(asked.base.general) or asked.base.general)
     return asked.model_copy(update={"suite": asked.suite.model_copy(update={"file": file})})
 
 
