@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from factory.pages.report_page import axis, confidence, count, curve_plot, figure, last, percent, signed, words
+from factory.pages.report_page import Axis, axis, confidence, count, curve_plot, figure, last, percent, signed, words
 from factory.text import age
 
 if TYPE_CHECKING:
@@ -39,16 +39,9 @@ def pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters |= {"percent": percent, "signed": signed, "count": count, "figure": figure, "words": words}
-    found.filters |= {
-        "age": age,
-        "kib": kib,
-        "value": value,
-        "path": path,
-        "named": named,
-        "confidence": confidence,
-        "quoted": shlex.quote,
-    }
+    theirs = (percent, signed, count, figure, words, age, confidence)
+    found.filters |= {one.__name__: one for one in (*theirs, kib, value, path, named, at, over, marks)}
+    found.filters["quoted"] = shlex.quote
     return found
 
 
@@ -65,6 +58,22 @@ def value(given: Any) -> str:
 def named(row: Mapping[str, Any]) -> str:
     """A version by its name: MODEL:NUMBER."""
     return f"{row['model']}:{row['version']}"
+
+
+def at(row: Mapping[str, Any]) -> str:
+    """The same as part of an address."""
+    return path(named(row))
+
+
+def over(row: Mapping[str, Any]) -> str:
+    """A version's lead over the base with its interval, in percentage points."""
+    return f"{signed(row['difference'])} [{signed(row['low'])}, {signed(row['high'])}]"
+
+
+def marks(found: Mapping[str, Any], across: Axis) -> tuple[float, ...]:
+    """The pixels of zero and of an interval's low end, middle and high end; of a version's lead, or of a difference."""
+    middle = found["value"] if "value" in found else found["difference"]
+    return tuple(across.at(100 * number) for number in (0.0, found["low"], middle, found["high"]))
 
 
 def path(text: str) -> str:

@@ -50,7 +50,7 @@ def evidence(settings: config.Registry, model: str, number: int) -> Evidence:
         raise Unavailable(f"registry {settings.tracking_uri}", "the file is gone", "put it back, or run `factory run`")
     with client(settings) as ours, TemporaryDirectory() as folder:
         version = found(ours, model, number)
-        run = Path(ours.download_artifacts(version.run_id, "", folder))
+        run = files(ours, version, folder)
         report = read(run / "report/report.json", parsed)
         return Evidence(
             **{name: read(run / f"{name}.json", parsed) or {} for name in ("config", "manifests", "made_with")},
@@ -72,6 +72,21 @@ def found(ours: MlflowClient, model: str, number: int) -> ModelVersion:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         raise Absent(f"{model} version {number}", "no such version", "factory registry shows those there are") from None
+
+
+def files(ours: MlflowClient, version: ModelVersion, folder: str) -> Path:
+    """The files of a version's run; an empty folder where it has no run, or none any more."""
+    from mlflow.exceptions import MlflowException
+
+    nothing = Path(folder) / "nothing"
+    if not version.run_id:
+        return nothing
+    try:
+        return Path(ours.download_artifacts(version.run_id, "", folder))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return nothing
 
 
 def card(ours: MlflowClient, settings: config.Registry, version: ModelVersion, folder: str) -> str:

@@ -71,6 +71,42 @@ def test_it_says_what_mlflow_says(asked, register) -> None:
     assert index.leader(found.rows, "champion").version == 3
 
 
+def test_an_index_that_was_lost_is_made_anew_with_all_that_mlflow_says(asked, register) -> None:
+    """Every column, from MLflow's own answers: a column that is forgotten here fails."""
+    for name, score in (("one", 0.4), ("two", 0.12)):
+        register(name, adapter=score)
+    before = registry.fleet(asked.registry)
+    Path(asked.registry.index).unlink()
+    found = registry.fleet(asked.registry)
+    assert found.rows == before.rows and found.events == before.events
+    with registry.client(asked.registry) as ours:
+        stored = [ours.get_model_version(asked.registry.model, number) for number in ("1", "2")]
+        held = registry.aliases(ours, asked.registry.model)
+        past = [vars(event) for event in registry.history(ours, asked.registry.model)]
+    assert found.events == {asked.registry.model: past}
+    for row, version in zip(found.rows, stored, strict=True):
+        tags = version.tags
+        said = {name: tags[name] for name in ("specialist", "base", "exam", "method")}
+        figures = {"rows": "exam_rows", "rank": "rank", "bytes": "adapter_bytes"}
+        wanted = said | {name: int(tags[tag]) for name, tag in figures.items()}
+        wanted |= {
+            "score": float(tags["score_adapter"]),
+            "score_base": float(tags["score_base"]),
+            "run": version.run_id,
+        }
+        wanted |= {"model": version.name, "version": int(version.version), "retired": ""}
+        wanted |= {
+            "aliases": tuple(held.get(str(version.version), ())),
+            "created": index.stamped(version.creation_timestamp / 1000),
+        }
+        wanted |= dict(
+            zip(("difference", "low", "high"), map(float, re.findall(r"[+-][\d.]+", tags["difference"])), strict=True)
+        )
+        wanted |= {"keys": {name.removesuffix("_key"): key for name, key in tags.items() if name.endswith("_key")}}
+        verdict = registry.stored_verdict(version)
+        assert row.plain() == wanted | {"gate": verdict.word.lower(), "reasons": verdict.reasons}
+
+
 def test_it_is_made_anew_when_mlflow_knows_more_and_only_then(asked, register, monkeypatch: pytest.MonkeyPatch) -> None:
     register("one")
     assert len(registry.fleet(asked.registry).rows) == 1
