@@ -28,6 +28,7 @@ FREE = (
     "plan",
     "registry",
     "interference",
+    "gate",
     "promote",
     "rollback",
     "retire",
@@ -56,12 +57,13 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   preview      rendered rows with the trained span marked
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
   sweep        one run per point of a grid: train.lora.rank=8,16
-  gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
+  gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing.
+               --markdown: as a table for a pull request
   interference every champion on every specialist's exam and on the base's own text: a table and a page. --json: as data
   noise        the adapter sits the exam again, in other batches and on other threads: how many answers change
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
                FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data;
-               --markdown: as a table for a pull request
+               --markdown: as a table
   promote N    version N, or the one with that alias, becomes champion. --to challenger, --to candidate: or that;
                --why "TEXT": must be said where the gate said no
   rollback     champion is again the version that was it before; --why "TEXT"

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from factory.display import Display, complain, plain
 from factory.errors import Mistake, Unavailable, closest
 from factory.verbs.words import loaded, options, several, told
+
+if TYPE_CHECKING:
+    from factory.pages.markdown import Line
+    from factory.registry import Row
 
 AS = ("--json", "--markdown")
 """What the fleet can be written as."""
@@ -40,12 +45,21 @@ def registry_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
     if "--json" in rest:
         plain(json.dumps(found.plain(), indent=1))
     elif "--markdown" in rest:
-        plain(markdown.table(found, index.leader))
+        plain(markdown.table([line_of(index.leader(rows)) for rows in found.models().values()]))
     elif words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
         Display(asked).fleet(found, bool(words))
     return 0
+
+
+def line_of(row: Row) -> Line:
+    """A version as a line of the Markdown table."""
+    from factory.pages.markdown import Line
+
+    version, over = " ".join((str(row.version), *row.aliases)), (row.difference, row.low, row.high)
+    scores = (row.score_base, row.score, over, row.rows, row.bytes, row.gate, row.reasons)
+    return Line(row.specialist, row.base, version, *scores)
 
 
 def alias_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
