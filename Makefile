@@ -9,7 +9,7 @@ FACTORY := $(BIN)/factory
 OTHER := .venv-llamafactory
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test drill external base lint format bench benchfits benchfleet bench-gpu golden lock servers registries clean
+.PHONY: help setup run smoke gate report test drill external base lint format bench benchfits benchfleet bench-gpu golden lock servers registries clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -26,6 +26,16 @@ setup: .venv/.complete  ## the environment in .venv, from requirements.lock
 
 run: setup  ## the main job: three specialists from nothing to registered champions, each beside its fair comparison
 	$(FACTORY) run specialist=sql,medical,creative base=nano $(ARGS)
+
+smoke: setup  ## the smoke profile from nothing to a registered version, in a folder that goes again; ends well with HOLD
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	{ $(FACTORY) run base=tiny profile=smoke runtime.runs="$$folder" $(ARGS) || test $$? -eq 5; }
+
+gate: setup  ## PROMOTE, REJECT or HOLD of what `make run` made; exits with 2 for any no: ask `factory gate` for its codes
+	$(FACTORY) gate specialist=sql,medical,creative base=nano $(ARGS)
+
+report: setup  ## the registered fleet as a Markdown table
+	@$(FACTORY) registry --markdown $(ARGS)
 
 test: setup  ## all tests, two files at a time
 	$(BIN)/python -m pytest -n 2 --dist loadfile

@@ -29,6 +29,7 @@ FREE = (
     "plan",
     "registry",
     "interference",
+    "gate",
     "promote",
     "rollback",
     "retire",
@@ -60,12 +61,13 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   sweep        one run per point of a grid: train.lora.rank=8,16
   suite NAME[,NAME] [WHO[,WHO]]   real sets and the exam, asked of anyone: base, adapter, the alias or number of a version, a
                folder with an adapter; gold and wrong check the grading: 100 % and 0. No WHO: base,adapter. --json: as data
-  gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing
+  gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing.
+               --markdown: as a table for a pull request
   interference every champion on every specialist's exam and on the base's own text: a table and a page. --json: as data
   noise        the adapter sits the exam again, in other batches and on other threads: how many answers change
   registry [FILTER ...]  the fleet, a line per model; where one is left, its versions and what happened to its aliases.
                FILTER: specialist=sql, base=nano, a part of a name, @champion, gate=promote, "score>0.5". --json: as data;
-               --markdown: as a table for a pull request
+               --markdown: as a table
   registry version A     a version with its evidence; compare A B: two side by side, with the rows that flipped; data: the sets
                of rows and who was trained on them; runs; ask "TEXT" A [B]: base and adapters side by side. --json: as data.
                A, B: a number or alias of the configured model, or MODEL:NUMBER, MODEL@ALIAS of any

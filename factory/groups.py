@@ -77,7 +77,7 @@ class Base(Group):
     parameters: PositiveInt | None  #: count, tied embeddings once; null: unknown before it is loaded
     architecture: Literal["dense", "moe"]  #: one feed-forward block per layer, or routed experts
     description: Text  #: one line for people
-    general: Text | None  #: file of conversations of its own, to see what an adapter loses of them; null: none known
+    general: Text | None  #: file of conversations of its own, to see what an adapter loses of them; null: none
     tokenizer: TokenizerFiles  #: read by tokenize; the weights are not
     weights: Weights  #: read by train and evaluate
 
@@ -451,8 +451,8 @@ class Gate(Group):
     contamination: Contamination  #: what of the exam training rows may not share; its budget is none
     refused: Fraction  #: share of the answers that may begin as refusals do, beyond that of the right ones
     same: Fraction  #: share of the answers that may be one text, beyond that of the right ones
-    copied: NonNegativeInt | None  #: words in a row an answer may copy of training, beyond the right ones'; null: any
-    exposure: PositiveFloat | None  #: bits, of canaries on the average, at most; null: any, also said word for word
+    copied: NonNegativeInt | None  #: words copied from a training row, beyond what right answers share; null: any
+    exposure: PositiveFloat | None  #: bits, of planted canaries on the average, at most; null: canaries do not count
     general: PositiveFloat | None  #: nats per token that may be lost on the base's own text; null: any
     interference: PositiveFloat | None  #: the same on every other specialist's exam; null: any
     mib: PositiveFloat | None  #: of the adapter, at most; null: any

@@ -100,6 +100,9 @@ def planted(
         "exam": "this exam",
         "alive": 3.5,
         "tokens": {"base": 900, "adapter": 700},
+        "base": {"value": 0.2, "low": 0.15, "high": 0.25},
+        "adapter": {"value": 0.5, "low": 0.45, "high": 0.55},
+        "difference": {"value": 0.3, "low": 0.24, "high": 0.36},
     }
     (folders["report"] / "report.json").write_text(json.dumps(said | report))
     (folders["checkup"] / "checkup.json").write_text(json.dumps(CHECKUP | dict(checkup or {})))

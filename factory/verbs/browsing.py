@@ -6,16 +6,20 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
 from factory.config import Config
 from factory.display import Display, complain, plain
 from factory.errors import Mistake, closest
+from factory.pages import markdown
+from factory.pages.markdown import Line
 from factory.text import age
 from factory.verbs.words import loaded, options
+
+if TYPE_CHECKING:
+    from factory.registry import Row
 
 AS = ("--json", "--markdown")
 """What the fleet can be written as."""
@@ -32,7 +36,6 @@ def fleet(overrides: list[str], rest: list[str]) -> int:
     """The fleet, a line per model; the versions and events of one, where only one is left; or all of it as JSON."""
     from factory.browse import pages
     from factory.browse.reader import Reader
-    from factory.pages import markdown
     from factory.registry import index
 
     for word in rest:
@@ -53,12 +56,20 @@ def fleet(overrides: list[str], rest: list[str]) -> int:
         complain(notice)
     found = index.filtered(whole, words)
     if "--markdown" in rest:
-        plain(markdown.table(found, partial(index.leader, alias=asked.registry.alias)))
+        leaders = [index.leader(rows, asked.registry.alias) for rows in found.models().values()]
+        plain(markdown.table([line_of(row) for row in leaders]))
     elif words and len(found.models()) == 1:
         Display(asked).versions(found)
     else:
         Display(asked).fleet(found, asked.registry.alias, bool(words))
     return 0
+
+
+def line_of(row: Row) -> Line:
+    """A version as a line of the Markdown table."""
+    version, over = " ".join((str(row.version), *row.aliases)), (row.difference, row.low, row.high)
+    scores = (row.score_base, row.score, over, row.rows, row.bytes, row.gate, row.reasons)
+    return Line(row.specialist, row.base, version, *scores)
 
 
 def of_page(name: str, overrides: list[str], rest: list[str]) -> int:

@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from factory.display import Display, plain
 from factory.errors import FactoryError, Mistake, closest
 from factory.verbs.words import loaded, no, several, told
 
+if TYPE_CHECKING:
+    from factory.config import Config
+    from factory.gate import Verdict
+    from factory.pages.markdown import Line
+    from factory.store import Made
+
 
 def gate(verb: str, overrides: list[str], rest: list[str]) -> int:
     """The gate's verdict alone, check by check, on one specialist or several; the largest exit code counts."""
     from factory import pipeline, registry
+    from factory.pages import markdown
 
-    every, failures = several(overrides), {}
+    if rest not in ([], ["--markdown"]):
+        raise Mistake(rest[0], "no such option", closest(rest[0], ["--markdown"]))
+    every, failures, lines = several(overrides), {}, []
     for name, asked in every.items():
         try:
             with registry.client(asked.registry) as ours:
-                verdict = registry.gate(ours, pipeline.products(asked, "checkup"), asked)
+                planned = pipeline.products(asked, "checkup")
+                verdict = registry.gate(ours, planned, asked)
         except FactoryError as error:
             failures[name] = error
             continue
-        if len(every) > 1:
-            plain(f"{name}:")
-        Display(asked).findings(verdict)
+        lines.append(line_of(asked, planned, verdict))
+        if not rest:
+            if len(every) > 1:
+                plain(f"{name}:")
+            Display(asked).findings(verdict)
         if not verdict.passed:
             failures[name] = no(verdict, asked.registry.model, "see the report, or the limits in registry.gate")
+    if rest and lines:
+        plain(markdown.table(lines))
     return max([told(name, why, len(every) > 1) for name, why in failures.items()], default=0)
+
+
+def line_of(asked: Config, planned: Mapping[str, Made], verdict: Verdict) -> Line:
+    """A report with its verdict as a line of the Markdown table."""
+    from factory.pages.markdown import Line
+
+    report = json.loads(planned["report"].file("report.json").read_text())
+    over = tuple(report["difference"][end] for end in ("value", "low", "high"))
+    scores = (report["base"]["value"], report["adapter"]["value"], over, report["rows"])
+    size = planned["adapter"].manifest["counts"]["adapter_bytes"]
+    return Line(asked.specialist.name, asked.base.name, "-", *scores, size, verdict.word, verdict.reasons)
 
 
 def interference(verb: str, overrides: list[str], rest: list[str]) -> int:
@@ -69,13 +96,13 @@ def noise(verb: str, overrides: list[str], rest: list[str]) -> int:
     """How many of the adapter's answers change where they are asked for otherwise, beside the gate's margin."""
     from factory.noise import noise, ways
 
-    asked = loaded(overrides)
-    with Display(asked) as display:
-        lines = list(noise(asked, display.event))
-    rows = [(one.how, str(one.rows), str(one.texts), str(one.scores), f"{100 * one.moved:+.2f}") for one in lines]
+    asked, worst = loaded(overrides), 0.0
     plain(f"Beside the answers in {ways(asked)[0][0]}:")
-    display.table(("asked otherwise", "rows", "other texts", "other scores", "points"), rows)
+    with Display(asked) as display:
+        for one in noise(asked, display.event):
+            worst = max(worst, abs(one.moved))
+            moved = f"{one.scores} other scores, {100 * one.moved:+.2f} points"
+            plain(f"{one.how:<16} {one.texts} of {one.rows} texts are others, {moved}")
     margin = asked.registry.gate.champion_margin
-    worst = max((abs(one.moved) for one in lines), default=0.0)
     plain(f"the score moves by {100 * worst:.2f} points at most; the gate lets a champion be {100 * margin:g} better")
     return 0

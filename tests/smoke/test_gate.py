@@ -157,3 +157,26 @@ def test_the_same_bytes_are_the_same_logits(full, chosen: str, tmp_path: Path) -
 def chosen_rows(rows: list[Any], asked: config.Config) -> list[Any]:
     """The rows that the report's exam has."""
     return chosen(rows, asked.evaluate.rows, asked.seed)
+
+
+# --- beside the gate --------------------------------------------------------------------------------------------------
+
+
+def test_the_matrix_is_made_once_and_found_again(full, chosen: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (*full.words, f"registry.alias={chosen}", "evaluate.rows=4", "evaluate.max_new_tokens=4", "specialist=sql")
+    assert main(["interference", *words]) == 0
+    out = capsys.readouterr().out
+    assert "sql (version 1)" in out and "exam of sql" in out and "base's own text" in out
+    assert (full.runs / "interference.html").read_text().count("<td style=") == 1
+    assert main(["interference", *words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["adapters"] == {"sql": "version 1"} and found["cells"][0]["rows"] == 4
+    assert abs(found["kept"][0]["loss"] - found["kept"][0]["base"]) < 1
+    assert len(list((full.runs / "sql").glob("cell-*"))) == 2
+
+
+def test_noise_says_what_changes(full, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (*full.words, "noise.rows=4", "noise.batches=[1]", "evaluate.max_new_tokens=4", "runtime.jobs=1")
+    assert main(["noise", *(word for word in words)]) == 0
+    out = capsys.readouterr().out
+    assert "the same again   0 of 4 texts are others, 0 other scores" in out and "batches of 1" in out

@@ -258,18 +258,21 @@ def test_a_champion_stays_unless_the_new_one_is_not_worse(held: Champion, word: 
 
 
 def test_a_null_adapter_is_promoted_by_chance_only() -> None:
-    """300 exams with the families of SQL's; 1,000 of every shipped exam: tests/contract/check_statistics.py."""
-    rng, promoted, wanted = np.random.default_rng(2), 0, ASKED.registry.gate
-    for exam in range(300):
-        rates = dict(zip(sorted({row.family for row in EXAM}), rng.beta(1, 4, 34), strict=True))
-        rows = [
-            {"id": row.id, "family": row.family, "base_score": float(a < rates[row.family])}
-            | {"adapter_score": float(b < rates[row.family])}
-            for row, a, b in zip(EXAM, rng.random(len(EXAM)), rng.random(len(EXAM)), strict=True)
-        ]
-        report = {"rows": len(EXAM), "families": 34, "confidence": 0.95, "exam": "this exam"}
-        promoted += gate.against_base(gate.Sat(report, rows, wanted, 1, 300, exam)).says == "ok"
-    assert promoted / 300 <= 0.05
+    """100 whole gates; a thousand on every shipped exam: tests/contract/check_gate.py."""
+    from tests.contract.check_gate import World, gates, promoted
+
+    families = [sum(row.family == name for row in EXAM) for name in sorted({row.family for row in EXAM})]
+    said = gates(World("sql", families, 0.2, 0.2, 0.3), 100)
+    assert said.total() == 100 and {"HOLD", "REJECT", "PROMOTE"} >= set(said)
+    assert promoted(said)[1] <= 0.05, said
+
+
+def test_a_better_adapter_would_be_seen_by_the_same_gates() -> None:
+    """So that the one above can fail: with a lead of 25 points nearly all of them promote."""
+    from tests.contract.check_gate import World, gates
+
+    families = [sum(row.family == name for row in EXAM) for name in sorted({row.family for row in EXAM})]
+    assert gates(World("sql", families, 0.2, 0.45, 0.1), 10)["PROMOTE"] >= 8
 
 
 def test_a_plan_says_what_the_exam_can_see() -> None:
