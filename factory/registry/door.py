@@ -48,8 +48,14 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
             ours = connected(uri)
         yield ours
     except (MlflowException, RequestException, SQLAlchemyError) as error:
-        if getattr(error, "error_code", None) in OURS:
+        code = getattr(error, "error_code", None)
+        if code in OURS:
             raise
+        if code == "ENDPOINT_NOT_FOUND":
+            what = "answers, but not as an MLflow server of version 3 does"
+            raise Mistake(
+                f"registry.tracking_uri={settings.tracking_uri}", what, "is it that server's address?"
+            ) from error
         said = " ".join(str(error).split())[:160]
         raise Unavailable(
             f"registry {settings.tracking_uri}",

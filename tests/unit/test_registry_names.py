@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 
 from factory import registry
@@ -84,6 +87,27 @@ def test_an_address_that_leads_nowhere_is_one_line(address: str, said: str) -> N
     with pytest.raises(Mistake) as error, registry.client(settings):
         pass
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+class Nothing(BaseHTTPRequestHandler):
+    """A web server that has nothing."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_server_of_something_else_is_one_line() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Nothing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        settings = load([f"registry.tracking_uri='{address}'"]).registry
+        with pytest.raises(Mistake) as error, registry.client(settings):
+            pass
+        server.shutdown()
+    assert str(error.value).startswith(f"registry.tracking_uri={address}: answers, but not as an MLflow server")
 
 
 @pytest.mark.parametrize("address", ["postgresql://me@host:5432/db", "http://host:5000", "sqlite:////a/b@c:d/e.db"])
