@@ -11,15 +11,6 @@ from factory.errors import Mistake
 from factory.verbs.words import loaded, options, several, told
 
 
-def line_of(row: Row) -> Line:
-    """A version as a line of the Markdown table."""
-    from factory.pages.markdown import Line
-
-    version, over = " ".join((str(row.version), *row.aliases)), (row.difference, row.low, row.high)
-    scores = (row.score_base, row.score, over, row.rows, row.bytes, row.gate, row.reasons)
-    return Line(row.specialist, row.base, version, *scores)
-
-
 def alias_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
     """Gives an alias to a version, gives it back to the one before, or retires a version; each an event."""
     from factory import registry
