@@ -158,13 +158,11 @@ def next_logits(model: Any, prompts: list[list[int]]) -> list[Any]:
 
 
 def side_by_side(row: Example, base: Answered, adapter: Answered) -> dict[str, Any]:
-    """One exam row with both answers, flat."""
+    """One exam row with both answers, flat; a tag with the name of a column (medical's `family`: a history) is `tag_...`."""
+    own = {"id": row.id, "family": row.family, "prompt": row.prompt, "gold": row.answer}
     return {
-        "id": row.id,
-        "family": row.family,
-        **row.tags,
-        "prompt": row.prompt,
-        "gold": row.answer,
+        **own,
+        **{f"tag_{name}" if name in own else name: value for name, value in row.tags.items()},
         **{
             f"{name}_{key}": value
             for name, one in (("base", base), ("adapter", adapter))

@@ -17,7 +17,11 @@ from factory import gate
 from factory.config import load
 from factory.forecast import proving
 from factory.gate import Champion, Finding, Verdict, data
-from factory.rows import write_jsonl
+from factory.records import Score
+from factory.rows import read_exam, write_jsonl
+from factory.specialist import find
+from factory.stages.evaluate import side_by_side
+from factory.stages.sitting import Answered
 from tests.planted import ASKED, EXAM, HONEST, OWN, WORDS, Planned, answers, planted, tensors
 
 Plant = Callable[..., Planned]
@@ -208,6 +212,18 @@ def test_no_lead_at_all_holds_and_says_what_the_exam_could_see(plant: Plant) -> 
     verdict = judged(plant(answers(lambda i: 0, lambda i: 0)))
     assert verdict.word == "HOLD"
     assert "no number of rows would tell if that is all; this exam sees +0.09" in verdict.reasons[0]
+
+
+def test_a_tag_is_never_taken_for_the_family() -> None:
+    """Medical's rows have a tag of that name: the gate counted two families, yes and no, where there are eight."""
+    answered = Answered("a", 1, True, Score(1.0))
+    for name in ("sql", "medical", "creative"):
+        rows = read_exam(find(name).exam)
+        flat = [side_by_side(row, answered, answered) for row in rows]
+        assert [one["family"] for one in flat] == [row.family for row in rows]
+        assert [one["gold"] for one in flat] == [row.answer for row in rows]
+        if name == "medical":
+            assert {one["tag_family"] for one in flat} == {"yes", "no"}
 
 
 def test_tries_share_the_error(plant: Plant) -> None:
