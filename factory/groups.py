@@ -460,14 +460,15 @@ class Gate(Group):
     seconds_per_answer: PositiveFloat | None  #: in a batch of the exam, on the average, at most; null: any
 
 
+Web = Annotated[Address, Field(pattern=r"^https?://")]
+
+
 class Ui(Group):
     """The registry's pages in a browser: where they are served, and how much they show."""
 
     host: Text  #: address that is listened on; 127.0.0.1 lets in this machine alone
     port: Annotated[int, Field(ge=0, le=65535)]  #: 0: any that is free
-    mlflow: (
-        Annotated[Address, Field(pattern=r"^https?://")] | None
-    )  #: MLflow's own pages, which runs and versions link to
+    mlflow: Web | None  #: MLflow's own pages, which runs and versions link to
     samples: NonNegativeInt  #: answers on the page of a version
     rows: PositiveInt  #: rows of one kind on the page of a comparison
 

@@ -370,7 +370,7 @@ def registered(runs: Path) -> dict[str, Any]:
                 (
                     one.info.status,
                     one.data.tags[registry.KEY],
-                    one.data.metrics,
+                    {name: value for name, value in one.data.metrics.items() if "seconds" not in name},
                     sorted(one.data.params),
                     sorted(walk(ours, one.info.run_id)),
                 )

@@ -74,7 +74,11 @@ def products(runs: Path, name: str = "one", adapter: float = 0.4, base: float = 
     (folders["checkup"] / "checkup.json").write_text(json.dumps(CHECKUP))
     counts = {"kept": {}, "adapter": {"adapter_bytes": 2048}, "report": {}, "checkup": CHECKUP}
     keys = {stage: digest([name, stage]) for stage in folders}
-    asked = {"kept": {}, "adapter": {"kept": keys["kept"]}, "report": keys | {"report": None, "exam": "e" * 64}}
+    asked = {
+        "kept": {},
+        "adapter": {"kept": keys["kept"]},
+        "report": keys | {"report": None, "checkup": None, "exam": "e" * 64},
+    }
     asked["checkup"] = {"adapter": keys["adapter"], "report": keys["report"]}
     return {stage: made(folder, stage, keys[stage], counts[stage], asked[stage]) for stage, folder in folders.items()}
 

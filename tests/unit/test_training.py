@@ -118,6 +118,7 @@ def test_a_preference_goes_on_from_the_same_adapter(trained: Trained) -> None:
         "train.prefer.rows=24",
         "train.prefer.samples=2",
         "train.prefer.steps=3",
+        "train.prefer.sft_weight=0",
         "train.prefer.max_new_tokens=6",
     )
     assert made.manifest["asked"]["start"] == first.key
