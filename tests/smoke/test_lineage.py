@@ -131,7 +131,7 @@ def test_a_planted_row_is_named_for_an_answer_that_only_it_explains(
     words = [*SMALL, "~filter.contamination", "~filter.near_duplicate", "train.steps=4", "evaluate.rows=4"]
     assert main(["exam", *words]) == 0
     asked = config.load(words)
-    came = list(fleet.run({"stores": asked}, "report", lambda *_, **__: None))
+    came = list(fleet.run({"stores": asked}, "checkup", lambda *_, **__: None))
     registry.register({one.made.stage: one.made for one in came}, asked, lambda *_, **__: None)
     monkeypatch.setattr(why, "ask", lambda *_: ask.Answer("the maps are with zorbleflux", 9, True))
     capsys.readouterr()
