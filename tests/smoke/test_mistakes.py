@@ -72,7 +72,7 @@ def test_a_model_that_nobody_registered(full, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("words", [["--help"], ["plan", "base=tiny"], ["show"], ["plan", "base=nanno"]], ids=" ".join)
 def test_what_makes_nothing_starts_at_once(words: list[str]) -> None:
-    """Under 2 CPU-seconds, and none of the libraries that take longer than that to import."""
+    """Under 3 CPU-seconds (alone 1.5 to 1.8), and none of the libraries that take longer than that to import."""
     code = (
         "import sys; from factory.cli import main; main(sys.argv[1:]); "
         "print([name for name in ('torch', 'mlflow', 'transformers', 'peft', 'trl', 'datasets') if name in sys.modules])"
@@ -81,4 +81,4 @@ def test_what_makes_nothing_starts_at_once(words: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
     after = os.times()
     assert done.stdout.splitlines()[-1] == "[]"
-    assert after.children_user + after.children_system - before.children_user - before.children_system < 2
+    assert after.children_user + after.children_system - before.children_user - before.children_system < 3
