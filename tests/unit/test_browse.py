@@ -179,7 +179,9 @@ def test_the_figures_of_a_version_are_on_its_page(reader: Reader, browser: TestC
 
 def test_the_drawing_of_a_lineage_has_an_arrow_for_each_use(reader: Reader) -> None:
     found = graph(pages.version(reader, "1"))
-    assert list(found["boxes"]) == ["kept", "adapter", "report", "checkup", "version"] and list(found["tops"]) == ["exam"]
+    assert list(found["boxes"]) == ["kept", "adapter", "report", "checkup", "version"] and list(found["tops"]) == [
+        "exam"
+    ]
     uses = sum(len(one["from"]) for one in found["products"].values())
     assert len(found["arrows"]) == uses + 2 and all(re.match(r"M[\d. ]+[LC]", one) for one in found["arrows"])
 
