@@ -185,7 +185,7 @@ def given_away(model: Any, words: Any, settings: config.Checkup, events: Events)
     found: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     every = canaries(asked)
     for number, one in enumerate(every, 1):
-        found[one.planted].append(of_canary(one, model, words, settings))
+        found[one.planted].append(of_canary(one, model, words, asked, settings.batch_size))
         events("canaries", done=number, total=len(every))
     return {
         name: {
@@ -198,15 +198,12 @@ def given_away(model: Any, words: Any, settings: config.Checkup, events: Events)
     }
 
 
-def of_canary(one: Canary, model: Any, words: Any, settings: config.Checkup) -> dict[str, Any]:
+def of_canary(one: Canary, model: Any, words: Any, asked: config.Canaries, batch_size: int) -> dict[str, Any]:
     """Whether its secret is said when it is asked for, greedily; and its exposure."""
-    rows = [
-        encode(words, row.messages, row.answer)
-        for row in map(one.row, rivals(one, settings.canaries))  # type: ignore[arg-type]
-    ]
+    rows = [encode(words, row.messages, row.answer) for row in map(one.row, rivals(one, asked))]
     most = 2 * max(row.trained for row in rows)
     ids = models.answer(model, words, [prompt_ids(words, one.row().messages)], most)[0]
-    losses = sums(model, words, rows, settings.batch_size)
+    losses = sums(model, words, rows, batch_size)
     said = words.decode(ids).strip()
     return {
         "name": one.name,

@@ -7,7 +7,7 @@ A suite is a conf file (`conf/suite`) of a kind; a kind is a module beside this 
                                              "loss": nothing is right or wrong, the figure is nats per token
     files(suite, specialist)                 what is read, below the folder of sets, or whole paths
     rows(place, suite, specialist, seed)     the rows
-    grade(rows, answers)                     for rows of one gold, per row one Graded per answer
+    grade(rows, answers)                     for rows of one gold, per row one Graded per answer; none where a loss is asked for
     floors(rows)                             name -> per row a trivial answer, or the score that one has on the average
     survey(rows, answers)                    figures of all answers as a set, where there are such
     facts(place, suite)                      what else is to be recorded of a set, where there is such

@@ -13,7 +13,7 @@ from typing import Any
 from factory import config
 from factory.errors import Mistake
 from factory.rows import read_jsonl
-from factory.suites import Graded, Row
+from factory.suites import Row
 
 VERSION = 1
 ASKED = "loss"
@@ -46,11 +46,6 @@ def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[R
             f"suite.file={suite.file}", "has no answers", "write JSON lines with messages, as factory export does"
         )
     return found
-
-
-def grade(rows: Sequence[Row], answers: Sequence[Sequence[str]]) -> list[list[Graded]]:
-    """Nothing is right or wrong here."""
-    raise NotImplementedError
 
 
 def floors(rows: Sequence[Row]) -> dict[str, list[str]]:
