@@ -23,14 +23,14 @@ SETTINGS = (
     ("train.batch_size=20",),
     ("train.batch_size=32",),
     ("train.batch_size=44",),
+    ("train.batch_size=112", "train.gradient_checkpointing=true"),
     ("train.batch_size=64",),
     ("train.batch_size=80",),
-    ("train.batch_size=96",),
-    ("train.batch_size=112",),
-    ("train.batch_size=128",),
-    ("train.batch_size=112", "train.gradient_checkpointing=true"),
-    ("train.batch_size=88", "runtime.release=1"),
+    ("train.batch_size=136", "runtime.release=1"),
     ("specialist=medical", "train.batch_size=96", "train.lora.rank=8"),
+    ("train.batch_size=128",),
+    ("train.batch_size=160",),
+    ("train.batch_size=192",),
 )
 
 
