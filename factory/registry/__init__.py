@@ -28,6 +28,7 @@ from factory.registry.door import (
     held_by,
     holder,
     migrating,
+    ready,
     there,
     versions,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "named",
     "now",
     "promote",
+    "ready",
     "rebuild",
     "register",
     "retire",

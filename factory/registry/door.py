@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 from factory import config
@@ -24,11 +25,25 @@ OURS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 """MLflow's codes for what was asked wrongly: a bug of ours, not a registry that is away."""
 SERVERS = ("postgresql", "mysql", "mssql")
 """Databases that need a driver, and a lock that other machines see."""
+ADDRESS = r"[a-z][a-z0-9+.-]*:"
+"""How a place of files begins that is no folder."""
+STORES = "mlflow.store.artifact"
+"""Where MLflow speaks to S3 and its like, each by a library with errors of its own."""
 
 
 @contextmanager
 def client(settings: config.Registry) -> Iterator[MlflowClient]:
     """A client of the tracking server or database, its schema migrated under a lock; Unavailable where it cannot be had."""
+    with told(settings):
+        needs_its_driver(settings.tracking_uri)
+        with migrating(settings.tracking_uri):
+            ours = connected(address(settings.tracking_uri))
+        yield ours
+
+
+@contextmanager
+def told(settings: config.Registry) -> Iterator[None]:
+    """MLflow set up for these settings; what it, its database or its artifact store throws becomes one line."""
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("PGCONNECT_TIMEOUT", "10")
@@ -37,17 +52,17 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     # Some of the client's own calls look here and not at the address it was given.
-    uri = os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = address(settings.tracking_uri)
+    os.environ["MLFLOW_TRACKING_URI"] = os.environ["MLFLOW_REGISTRY_URI"] = address(settings.tracking_uri)
     from mlflow.exceptions import MlflowException
     from requests.exceptions import RequestException
     from sqlalchemy.exc import SQLAlchemyError
 
+    store = f"artifact store of registry {settings.tracking_uri}"
     try:
-        needs_its_driver(settings.tracking_uri)
-        with migrating(settings.tracking_uri):
-            ours = connected(uri)
-        yield ours
+        yield
     except (MlflowException, RequestException, SQLAlchemyError) as error:
+        if of_the_store(error):
+            raise away(store, error) from error
         code = getattr(error, "error_code", None)
         if code in OURS:
             raise
@@ -56,12 +71,43 @@ def client(settings: config.Registry) -> Iterator[MlflowClient]:
             raise Mistake(
                 f"registry.tracking_uri={settings.tracking_uri}", what, "is it that server's address?"
             ) from error
-        said = " ".join(str(error).split())[:160]
-        raise Unavailable(
-            f"registry {settings.tracking_uri}",
-            f"cannot be used now: {said}",
-            "nothing is lost: run again when it answers",
-        ) from error
+        raise away(f"registry {settings.tracking_uri}", error) from error
+    except Exception as error:
+        if not of_the_store(error):
+            raise
+        if isinstance(error, ModuleNotFoundError):
+            needed = "boto3" if error.name == "botocore" else str(error.name)
+            raise Mistake(store, f"needs {needed}, which is not installed", f"pip install {needed}") from error
+        raise away(store, error) from error
+
+
+def away(where: str, error: Exception) -> Unavailable:
+    """The line about a registry, or a store, that cannot be used now."""
+    said = " ".join(str(error).split())[:160]
+    return Unavailable(where, f"cannot be used now: {said}", "nothing is lost: run again when it answers")
+
+
+def of_the_store(error: Exception) -> bool:
+    """Whether an error came out of where the files of versions lie."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__", "").startswith(STORES) for frame in frames)
+
+
+def ready(settings: config.Registry) -> None:
+    """Looks whether a version could be registered, before hours go into it; Mistake or Unavailable where not.
+
+    The registry must answer, and so must the place of its experiment's files. A sqlite file is not made for that.
+    """
+    place = settings.artifact_location
+    if there(settings):
+        with client(settings) as ours:
+            found = ours.get_experiment_by_name(settings.experiment)
+            place = found.artifact_location if found else place
+    if place and re.match(ADDRESS, place):
+        with told(settings):
+            from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+            get_artifact_repository(place, tracking_uri=address(settings.tracking_uri)).list_artifacts()
 
 
 def there(settings: config.Registry) -> bool:

@@ -19,7 +19,7 @@ from factory.errors import Mistake
 from factory.gate import Verdict, written
 from factory.registry import gating
 from factory.registry.card import fill, methods
-from factory.registry.door import KEY, aliases, client, find, held_by, model_of, writing
+from factory.registry.door import ADDRESS, KEY, aliases, client, find, held_by, model_of, writing
 from factory.registry.events import CANDIDATE, REASON, RETIRED, move
 from factory.registry.evidence import COMPARED, log_comparison, log_evidence, report_of, scores
 from factory.registry.gating import GATE, stored_verdict
@@ -146,7 +146,7 @@ def experiment_id(ours: MlflowClient, settings: config.Registry) -> str:
     if found:
         return found.experiment_id
     place = settings.artifact_location
-    if place and not re.match(r"[a-z][a-z0-9+.-]*:", place):
+    if place and not re.match(ADDRESS, place):
         place = Path(place).resolve().as_uri()
     return ours.create_experiment(settings.experiment, artifact_location=place)
 

@@ -18,7 +18,9 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
     """`run`, `register` and the verb of every stage, for one specialist or several."""
     from factory import fleet, pipeline
 
-    asked = several(overrides)
+    asked, registers = several(overrides), verb not in pipeline.VERBS
+    if registers:
+        able_to_register(asked)
     failures: dict[str, fleet.Failed | FactoryError] = {}
     made: dict[str, dict[str, Made]] = {name: {} for name in asked}
     with Display(next(iter(asked.values())), len(asked) > 1) as display:
@@ -29,7 +31,7 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
                 continue
             display.product(came.specialist, came.made, came.found)
             made[came.specialist][came.made.stage] = came.made
-        if verb not in pipeline.VERBS:
+        if registers:
             whole = {name: asked[name] for name in asked if name not in failures}
             versions, refused = registered(whole, made, display)
             failures |= refused
@@ -39,6 +41,14 @@ def stage_verb(verb: str, overrides: list[str], rest: list[str]) -> int:
                 runs = Path(whole[next(iter(versions))].runtime.runs)
                 plain(f"page: {fleet.summarise(runs, made, versions)}")
     return max([told(name, why, len(asked) > 1) for name, why in failures.items()], default=0)
+
+
+def able_to_register(asked: Mapping[str, config.Config]) -> None:
+    """Mistake or Unavailable before anything is made that could not be registered."""
+    from factory import registry
+
+    for one in asked.values():
+        registry.ready(one.registry)
 
 
 def registered(
