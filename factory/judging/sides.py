@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ from factory.lineage import origin
 from factory.records import Example, stream_id
 from factory.rows import read_exam, read_table
 from factory.specialist import Specialist, find
+from factory.stages.sitting import chosen
 from factory.store import Source, digest, sha256
 
 DEFAULT = ("adapter", "base")
 GOLD, WRONG = "gold", "wrong"
+PLACES = {GOLD: "the exam's own answers", WRONG: "planted wrong answers"}
 HINT = "adapter, base, gold, wrong, or the alias or number of a registered version"
 LABELS = {"a": A, "b": B, "tie": TIE}
 """How people write which answer is better."""
@@ -35,11 +37,6 @@ class Side:
     name: str
     place: str
     answers: Mapping[str, tuple[str, float]] = field(repr=False)
-
-    @property
-    def identity(self) -> dict[str, str]:
-        """How it stands in a key."""
-        return {"name": self.name, "answers": digest(sorted([name, *one] for name, one in self.answers.items()))}
 
 
 @dataclass(frozen=True)
@@ -59,8 +56,29 @@ class Pair:
         return len(self.a), len(self.b)
 
 
-def sides(asked: Config, names: Sequence[str]) -> list[Side]:
-    """The two who are named, none: adapter and base. Mistake where one is not there, or both are the same."""
+@dataclass(frozen=True)
+class Case:
+    """What is laid before a judge: two sides' answers in pairs, and right answers beside planted wrong ones."""
+
+    specialist: str
+    exam: str
+    first: Side
+    second: Side
+    pairs: list[Pair]
+    planted: list[Pair]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """How it stands in a key."""
+        texts = digest([asdict(pair) for pair in (*self.pairs, *self.planted)])
+        return {"exam": self.exam, "first": self.first.place, "second": self.second.place, "texts": texts}
+
+
+def case(asked: Config, names: Sequence[str]) -> Case:
+    """The case of the two who are named, none: adapter and base.
+
+    Mistake where one is not there, both are the same, or there is nothing to judge between them.
+    """
     if len(names or DEFAULT) != 2:
         raise Mistake(
             f"judge {' '.join(names)}", "two are judged, or none is named", "write: factory judge adapter base"
@@ -68,7 +86,16 @@ def sides(asked: Config, names: Sequence[str]) -> list[Side]:
     first, second = (side(asked, name) for name in names or DEFAULT)
     if first.place == second.place:
         raise Mistake(f"judge {first.name} {second.name}", f"both are {first.place}", "name another one beside it")
-    return [first, second]
+    task = find(asked.specialist.name)
+    exam = pipeline.exam(task)
+    rows = read_exam(Path(exam.path))
+    both = [row for row in rows if row.id in first.answers and row.id in second.answers]
+    found = pairs(chosen(both, asked.judge.rows, asked.seed), first, second)
+    if all(pair.a == pair.b for pair in found):
+        what = "gave the same answer to every row that both answered" if found else "answered no row in common"
+        raise Mistake(f"{first.name} and {second.name}", what, "there is nothing to judge")
+    known = chosen(rows, asked.judge.known, asked.seed) if asked.judge.known else []
+    return Case(task.name, exam.digest, first, second, found, planted(known, task, asked.seed))
 
 
 def side(asked: Config, name: str) -> Side:
@@ -76,9 +103,9 @@ def side(asked: Config, name: str) -> Side:
     task = find(asked.specialist.name)
     if name in ("base", "adapter"):
         return of_report(asked, name)
-    if name in (GOLD, WRONG):
+    if name in PLACES:
         rows = read_exam(Path(pipeline.exam(task).path))
-        return right(rows, task) if name == GOLD else wrong(rows, task, asked.seed)
+        return Side(name, PLACES[name], check(rows, task, asked.seed, name))
     if not registry.there(asked.registry):
         raise Mistake(name, f"nobody of that name, and no registry at {asked.registry.tracking_uri}", HINT)
     return of_version(asked, name)
@@ -106,22 +133,22 @@ def answers(lines: Iterable[Mapping[str, Any]], who: str) -> dict[str, tuple[str
     return {line["id"]: (line[f"{who}_answer"], float(line[f"{who}_score"])) for line in lines}
 
 
-def right(rows: Sequence[Example], task: Specialist) -> Side:
-    """The exam's own answers."""
-    return Side(GOLD, "the exam's answers", graded(task, ((row, row.answer) for row in rows if row.state)))
+def check(rows: Iterable[Example], task: Specialist, seed: int, who: str) -> dict[str, tuple[str, float]]:
+    """The answers of `gold` or `wrong` with the verifier's scores."""
+    return {row.id: both[who] for row in rows for both in [known(row, task, seed)] if who in both}
 
 
-def wrong(rows: Sequence[Example], task: Specialist, seed: int) -> Side:
-    """One of each row's planted wrong answers, by the row's id and the seed; a row that has none is left out."""
-    planted = {row.id: task.corrupt(task.state(**row.state)) for row in rows if row.state}
-    chosen = {row.id: int(stream_id(WRONG, seed, row.id), 16) for row in rows}
-    texts = [(row, some[chosen[row.id] % len(some)]) for row in rows if (some := planted.get(row.id))]
-    return Side(WRONG, f"planted wrong answers (seed {seed})", graded(task, texts))
+def known(row: Example, task: Specialist, seed: int) -> dict[str, tuple[str, float]]:
+    """A row's own answer and one of its planted wrong ones, drawn by its id and the seed, with the verifier's scores.
 
-
-def graded(task: Specialist, texts: Iterable[tuple[Example, str]]) -> dict[str, tuple[str, float]]:
-    """Texts with the verifier's scores."""
-    return {row.id: (text, task.grade(row, [text])[0].value) for row, text in texts}
+    None of a row that has no state, no wrong one where none can be planted.
+    """
+    if not row.state:
+        return {}
+    some = task.corrupt(task.state(**row.state))
+    texts = {GOLD: row.answer} | ({WRONG: some[int(stream_id(WRONG, seed, row.id), 16) % len(some)]} if some else {})
+    scores = task.grade(row, list(texts.values()))
+    return {who: (text, score.value) for (who, text), score in zip(texts.items(), scores, strict=True)}
 
 
 def pairs(rows: Sequence[Example], first: Side, second: Side) -> list[Pair]:
@@ -136,10 +163,11 @@ def pairs(rows: Sequence[Example], first: Side, second: Side) -> list[Pair]:
 
 def planted(rows: Sequence[Example], task: Specialist, seed: int) -> list[Pair]:
     """Right answers beside planted wrong ones; which of them is A is drawn, so that no word is right more often."""
-    gold, bad = right(rows, task), wrong(rows, task, seed)
+    found = {row.id: known(row, task, seed) for row in rows}
+    gold, bad = (Side(who, "", {name: one[who] for name, one in found.items() if who in one}) for who in (GOLD, WRONG))
     heads = {row.id: int(stream_id("side", seed, row.id), 16) % 2 for row in rows}
-    ways = ((gold, bad), (bad, gold))
-    return [pair for row in rows for pair in pairs([row], *ways[heads[row.id]]) if pair.known != TIE]
+    drawn = (pair for row in rows for pair in pairs([row], *((bad, gold) if heads[row.id] else (gold, bad))))
+    return [pair for pair in drawn if pair.known != TIE]
 
 
 def labels(path: Path, ids: set[str]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from factory.judging.figures import (
 from factory.judging.sides import Pair
 from factory.teachers import Failed
 
-VERIFIER, KNOWN, PEOPLE = "verifier", "planted", "people"
+VERIFIER, PLANTED, PEOPLE = "verifier", "planted", "people"
 """Who knows which answer is better: the scores of these answers, those of right beside planted wrong ones, labels."""
 Judged = tuple[Pair, Orders]
 
@@ -48,7 +48,7 @@ def worth(
         )
     agreements = {
         VERIFIER: agreed(apart, how),
-        KNOWN: agreed(sure, how),
+        PLANTED: agreed(sure, how),
         PEOPLE: agreed([one for one in apart if one[0].id in labels], how, labels),
     }
     known = {name: one for name, one in agreements.items() if one}

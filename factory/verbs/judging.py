@@ -16,7 +16,7 @@ OPTIONS = ("--json", "--plan")
 
 def judge(verb: str, overrides: list[str], rest: list[str]) -> int:
     """Two sides judged in pairs; `--plan` says what that may cost, and asks nobody."""
-    from factory.judging import sides, trial
+    from factory.judging import trial
     from factory.verbs.proving import silent
 
     words = [word for word in rest if not word.startswith("--")]
@@ -24,9 +24,9 @@ def judge(verb: str, overrides: list[str], rest: list[str]) -> int:
         raise Mistake(option, "no such option", closest(option, OPTIONS))
     asked, quiet = loaded(overrides), "--json" in rest
     with Display(asked) as display:
-        planned = trial.trial(asked, *sides.sides(asked, words))
+        planned = trial.trial(asked, words)
         _, given, made = planned
-        if not quiet and not made.complete:
+        if not made.complete and (not quiet or "--plan" in rest):
             plain(trial.estimate(asked, given))
         if "--plan" in rest:
             plain(f"{'found' if made.complete else 'to make'} {made.folder}")
@@ -52,7 +52,7 @@ def about(found: Mapping[str, Any]) -> Iterator[str]:
     sides = " and ".join(f"{found[side]['name']} ({side.upper()}: {found[side]['place']})" for side in "ab")
     asked = f"{found['asked']} pairs asked in both orders, {found['same_text']} of one text are ties unasked"
     yield f"{found['model']} on {sides}"
-    yield f"{found['rows']} rows of {found['families']} families: {asked}"
+    yield f"{found['rows']} rows of {found['families']} families: {asked}; intervals of {found['confidence']:.0%}, over families"
     if lost := found["no_verdict"] + found["planted"]["no_verdict"]:
         why = ", ".join(f"{reason} {count}" for reason, count in found["failed"].items())
         yield f"without a verdict, and in no figure: {lost} pairs ({why})"
