@@ -141,7 +141,7 @@ def test_a_judge_that_knows_is_heard_and_agrees(
         "planted": 1.0,
     }
     assert "adapter wins" in text and "whose kappa is: verifier 1.00, planted 1.00" in text
-    assert f"judge: {asked:,} calls or more" in text and "judge: 2" in text and "paid" in text
+    assert f"judge: {asked:,} calls or more" in text and f"judge: {asked} calls, 0 found stored" in text
     page = (Path(found["product"]) / "judge.html").read_text()
     assert "adapter wins" in page and "says nothing" not in page
 
