@@ -57,9 +57,7 @@ class Noise(Group):
 class PairJudge(Server):
     """Which of two answers a language model behind a server thinks better, and what that is worth."""
 
-    rubric: (
-        Text | None
-    )  #: file with the prompt, {pair} in it; null: pair_rubric.txt of the specialist, or the factory's
+    rubric: Text | None  #: file with {pair} in it; null: pair_rubric.txt of the specialist, or the factory's
     human: Text | None  #: file of labels by people, a line of JSON each: {"id": a row, "better": "a", "b" or "tie"}
     rows: PositiveInt | None  #: of the exam, at most; null: all
     known: NonNegativeInt  #: right answers beside planted wrong ones that it is asked about too, at most
