@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from factory import __version__
 from factory.display import complain, plain
 from factory.errors import FactoryError, Mistake, closest
-from factory.verbs import beginnings, browsing, data, making, proving, suites, versions
+from factory.verbs import beginnings, browsing, data, judging, making, proving, suites, versions
 from factory.verbs.words import loaded, split
 
 FREE = (
     "ask",
     "suite",
+    "judge",
     "show",
     "new",
     "diff",
@@ -61,6 +62,9 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   sweep        one run per point of a grid: train.lora.rank=8,16
   suite NAME[,NAME] [WHO[,WHO]]   real sets and the exam, asked of anyone: base, adapter, the alias or number of a version, a
                folder with an adapter; gold and wrong check the grading: 100 % and 0. No WHO: base,adapter. --json: as data
+  judge [A B]  which answers to the exam a model behind a server thinks better, in both orders, with control for length, and
+               its agreement with the verifier, with planted wrong answers and with people: no win rate without it.
+               A, B: adapter (the default), base, gold, wrong, or a version. --plan: what it may cost; --json: as data
   gate         PROMOTE (0), REJECT (4) or HOLD (5): every check on this configuration's report; registers nothing.
                --markdown: as a table for a pull request
   interference every champion on every specialist's exam and on the base's own text: a table and a page. --json: as data
@@ -169,6 +173,7 @@ VERBS: dict[str, Verb] = {
     "part": making.part,
     "sweep": sweep,
     "suite": suites.suite,
+    "judge": judging.judge,
     "gate": proving.gate,
     "interference": proving.interference,
     "noise": proving.noise,

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
 from factory.errors import ConfigMistake, closest
-from factory.group import Group
+from factory.group import Group, Server
 from factory.groups import (
     ArmTable,
     Balance,
@@ -63,7 +63,7 @@ from factory.groups import (
     Ui,
     Weights,
 )
-from factory.proving import Canaries, Checkup, Noise
+from factory.proving import Canaries, Checkup, Noise, PairJudge
 from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
 
 __all__ = [
@@ -101,6 +101,7 @@ __all__ = [
     "NetworkShape",
     "Noise",
     "Other",
+    "PairJudge",
     "Prefer",
     "Pretrain",
     "PretrainSchedule",
@@ -112,6 +113,7 @@ __all__ = [
     "Replay",
     "Runtime",
     "Schedule",
+    "Server",
     "Source",
     "Specialist",
     "Split",

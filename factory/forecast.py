@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from factory import fits
-from factory.config import Config, Judge, Teacher, Train, resolve_path
+from factory.config import Config, Server, Teacher, Train, resolve_path
 from factory.pipeline import Step
 from factory.records import Example
 from factory.rows import read_exam, read_table
@@ -221,7 +221,7 @@ def sampled(asked: Config) -> list[Example]:
     return found
 
 
-def paying(asked: Config, server: Teacher | Judge, calls: int, characters: float) -> str:
+def paying(asked: Config, server: Teacher | Server, calls: int, characters: float) -> str:
     """Tokens and money of so many calls with so many characters in all."""
     from factory.teachers.endpoint import BYTES_PER_TOKEN, price
 

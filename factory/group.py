@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
 LONGEST = 200
 """Characters of a name, at most: some stores behind MLflow end a name at 255, and files are named by it."""
@@ -70,3 +70,14 @@ class Group(BaseModel):
     """What all groups share: frozen, no unknown key, no quiet conversion (a "3" is not a 3)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Server(Group):
+    """A model behind an OpenAI-compatible server that judges: where it is, and how it is asked."""
+
+    url: Text | None  #: of the server, up to /v1
+    model: Text | None  #: its name there, and in the price table
+    key_env: Text | None  #: environment variable that holds the key; null: none is sent
+    temperature: NonNegativeFloat  #: of sampling
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    max_tokens: PositiveInt  #: per answer; one that is cut off is a failure

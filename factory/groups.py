@@ -24,8 +24,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from factory.group import Address, Alias, ExperimentName, Fraction, Group, ModelName, OpenFraction, Slug, Text
-from factory.proving import Checkup, Noise
+from factory.group import Address, Alias, ExperimentName, Fraction, Group, ModelName, OpenFraction, Server, Slug, Text
+from factory.proving import Checkup, Noise, PairJudge
 from factory.training import Train
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
@@ -276,15 +276,11 @@ class Difficulty(Check):
     batch_size: PositiveInt  #: rows scored at once
 
 
-class Judge(Check):
+class Judge(Server, Check):
     """Drops rows that a language model behind an OpenAI-compatible server grades low."""
 
-    url: Text  #: of the server, up to /v1
-    model: Text  #: its name there, and in the price table
-    key_env: Text | None  #: environment variable that holds the key; null: none is sent
-    temperature: NonNegativeFloat  #: of sampling
-    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
-    max_tokens: PositiveInt  #: per answer, some 30 for every row in it; one that is cut off is a failure
+    url: Text  #: of the server, up to /v1; it must be named
+    model: Text  #: its name there, and in the price table; it must be named
     rubric: Text | None  #: file with the prompt, {rows} in it; null: rubric.txt of the specialist, or the factory's
     least: Annotated[int, Field(ge=1, le=5)]  #: grade from which a row stays, of 1 to 5
     batch: PositiveInt  #: rows in one question; 1: no row can speak for another
@@ -598,6 +594,7 @@ class Config(Group):
     suite: Suite
     checkup: Checkup
     noise: Noise
+    judge: PairJudge
     registry: Registry
     card: Card
     lineage: Lineage

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from factory.group import Group, Text
+from factory.group import Group, OpenFraction, Server, Text
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Digits = Annotated[int, Field(ge=4, le=18)]
@@ -52,3 +52,15 @@ class Noise(Group):
     rows: PositiveInt  #: of the exam, at most
     batches: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: prompts answered at once, beside the configured
     threads: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: of torch, beside the configured
+
+
+class PairJudge(Server):
+    """Which of two answers a language model behind a server thinks better, and what that is worth."""
+
+    rubric: Text | None  #: file with {pair} in it; null: pair_rubric.txt of the specialist, or the factory's
+    human: Text | None  #: file of labels by people, a line of JSON each: {"id": a row, "better": "a", "b" or "tie"}
+    rows: PositiveInt | None  #: of the exam, at most; null: all
+    known: NonNegativeInt  #: right answers beside planted wrong ones that it is asked about too, at most
+    least: PositiveInt  #: pairs of which it must be known which is better, for its agreement to count
+    bootstrap: PositiveInt  #: resamples behind the intervals
+    confidence: OpenFraction  #: of the intervals

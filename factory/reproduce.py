@@ -16,7 +16,7 @@ from factory.lineage import Origin, Recorded
 from factory.pipeline import Step
 from factory.store import Made, Source
 
-CALLERS = ("registry", "card", "lineage", "pretrain", "suite")
+CALLERS = ("registry", "card", "lineage", "pretrain", "suite", "judge")
 """Groups that no product of a version depends on: those of whoever asks."""
 SUMMED = ("threads", "device")
 """What of the runtime decides in which order numbers are summed: as the version has it."""

@@ -7,7 +7,7 @@ McNemar's test takes rows as they are. What was measured of it: docs/decisions/s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,6 +73,22 @@ def mean_interval(
 ) -> Interval:
     """The mean of scores with its interval over groups."""
     return paired_bootstrap([0.0] * len(scores), scores, groups, resamples, confidence, seed)
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float], groups: Sequence[str], resamples: int, confidence: float, seed: int
+) -> Interval:
+    """Any figure of rows with an interval as `paired_bootstrap` has it; `statistic` is given how often each row counts.
+
+    The ends are not held within what the figure can be.
+    """
+    names, place = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
+    drawn = np.random.default_rng(seed).integers(0, len(names), (resamples, len(names)))
+    value = statistic(np.ones(len(place)))
+    seen = [statistic(np.bincount(one, minlength=len(names))[place].astype(float)) for one in drawn]
+    ends = np.quantile(seen, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = value + widened(len(names), confidence) * (ends - value)
+    return Interval(float(value), float(low), float(high))
 
 
 @dataclass(frozen=True)

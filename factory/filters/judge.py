@@ -8,7 +8,6 @@ stands, so that it can end neither its string nor the place that the rubric keep
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -17,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from factory import config, specialist
-from factory.errors import DataMistake, Mistake
+from factory.errors import DataMistake
 from factory.filters import Equipped, Say
 from factory.records import Example, Verdict, stream_id
-from factory.store import Source, sha256
 from factory.teachers import Failed, Teacher, answered
 from factory.teachers.endpoint import Endpoint
 from factory.teachers.replies import of
+from factory.teachers.rubric import as_data, rubric
 
 WAVE = 64
 """Questions that are out before it is looked whether to go on, at most."""
@@ -50,18 +49,16 @@ Grades = dict[str, int | Failed]
 
 def sources(asked: config.Config) -> dict[str, Any]:
     """The rubric: the one that is named, else the specialist's own, else the factory's."""
-    named, own = asked.filter["judge"].rubric, specialist.find(asked.specialist.name).folder / "rubric.txt"
-    path = Path(named).expanduser() if named else own if own.is_file() else config.conf_dir() / "quality" / own.name
-    if not path.is_file() or path.read_text(encoding="utf-8").count(PLACE) != 1:
-        raise Mistake(f"filter.judge.rubric={path}", f"no such file, or {PLACE} does not stand in it once", "mend it")
-    return {"rubric": Source(path, sha256(path))}
+    ours = config.conf_dir() / "quality" / "rubric.txt"
+    folder = specialist.find(asked.specialist.name).folder
+    return {"rubric": rubric(asked.filter["judge"].rubric, folder, ours, PLACE, "filter.judge")}
 
 
 def check(examples: Sequence[Example], settings: Equipped, exam: Sequence[Example], say: Say) -> dict[str, Verdict]:
     """Rows with a grade below `least`, with it; rows that got none are not judged. DataMistake where that is to stop the run."""
-    asked, rubric = settings.settings, Path(settings.sources["rubric"].path)
-    say(f"judge: {asked.model} by {rubric}")
-    prompt, verdicts, grades = rubric.read_text(encoding="utf-8"), {}, Counter[str]()
+    asked, file = settings.settings, Path(settings.sources["rubric"].path)
+    say(f"judge: {asked.model} by {file}")
+    prompt, verdicts, grades = file.read_text(encoding="utf-8"), {}, Counter[str]()
     with closing(of(settings.runtime)) as kept:
         judge = Endpoint(asked, settings.runtime.calls, kept, where="filter.judge")
         size = asked.batch * WAVE
@@ -105,8 +102,7 @@ async def graded(judge: Teacher, rows: Sequence[Example], prompt: str) -> Grades
 
 def told(rows: Sequence[Example]) -> str:
     """The rows as the judge reads them."""
-    plain = [{"id": row.id, "prompt": row.prompt, "answer": row.answer} for row in rows]
-    return json.dumps(plain, ensure_ascii=False, indent=1).replace("</", "<\\/")
+    return as_data([{"id": row.id, "prompt": row.prompt, "answer": row.answer} for row in rows])
 
 
 def wrong(ids: Sequence[str], said: dict[str, Any]) -> str:

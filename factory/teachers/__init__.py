@@ -44,7 +44,7 @@ def nothing(found: dict[str, Any]) -> str:
 class Teacher(ABC):
     """What every teacher is; used inside `async with`, which may be entered again."""
 
-    def __init__(self, settings: config.Teacher | config.Judge, replies: Replies) -> None:
+    def __init__(self, settings: config.Teacher | config.Server, replies: Replies) -> None:
         self.settings, self.replies = settings, replies
         self.counts: Counter[str] = Counter()
 

@@ -38,7 +38,7 @@ class Endpoint(Teacher):
 
     def __init__(
         self,
-        settings: config.Teacher | config.Judge,
+        settings: config.Teacher | config.Server,
         calls: config.Calls,
         replies: Replies,
         where: str = "teacher",
@@ -200,7 +200,7 @@ class Endpoint(Teacher):
         }
 
 
-def price(teacher: config.Teacher | config.Judge, calls: config.Calls) -> config.Price:
+def price(teacher: config.Teacher | config.Server, calls: config.Calls) -> config.Price:
     """The price of the model; ConfigMistake where the table has none, because a ledger of zeros would lie."""
     if teacher.model not in calls.prices:
         raise ConfigMistake(

@@ -69,6 +69,7 @@ LAYERS = (
         "export",
         "growth",
         "interference",
+        "judging",
         "noise",
         "new",
         "lineage",
