@@ -161,7 +161,8 @@ def foretold(shape: Shape, trained: int, train: Train, batch: Batch, where: str)
     mask = (tokens if train.packing else batch.longest) * (1 if train.gradient_checkpointing else shape.layers)
     head = FLOAT * logits(shape, train, batch)
     states = trained * FLOAT * ((STATES_8BIT if "8bit" in train.optimizer else STATES) - full)
-    return int((tokens * kept + head + states) * FRAGMENTS[where] + narrow * tokens * mask) + FIRST_STEP
+    held = FRAGMENTS["released" if where == "cpu" and wide * shape.hidden * tokens >= AT_ONCE else where]
+    return int((tokens * kept + head + states) * held + narrow * tokens * mask) + FIRST_STEP
 
 
 def logits(shape: Shape, train: Train, batch: Batch) -> int:
@@ -183,8 +184,10 @@ STATES, STATES_8BIT = 4.0, 2.5
 FIRST_STEP = 60 * 2**20
 """Bytes that libraries and buffers take with the first step."""
 FRAGMENTS = {"cpu": 1.75, "released": 1.05, "cuda": 1.1}
-"""Held for what is in use: glibc keeps freed blocks below 32 MiB (measured), unless `runtime.release` gives them back;
-torch's allocator on a GPU (assumed)."""
+"""Held for what is in use: glibc keeps freed blocks (measured), unless `runtime.release` gives them back or those of hidden
+width are as large as `AT_ONCE`; torch's allocator on a GPU (assumed)."""
+AT_ONCE = 32 * MEGA
+"""Blocks that glibc gives back as soon as they are freed, whatever it has learnt: DEFAULT_MMAP_THRESHOLD_MAX."""
 
 
 def place(device: str, runtime: Runtime) -> str:
