@@ -10,8 +10,8 @@ import pytest
 from factory import config, exam, specialist
 from factory.records import Example, Score
 from factory.stages import compare, sitting
-from factory.stages.compare import Arm, Hall
-from factory.stages.sitting import Answered
+from factory.stages.compare import Arm
+from factory.stages.sitting import Answered, Hall
 
 
 class Words:
@@ -59,8 +59,8 @@ def test_the_nearest_rows_answer_is_graded_as_any_other(in_sums_folder: Path) ->
     settings = task.typed(asked.specialist.settings)
     rows = [task.example(i, 0, settings, "exam") for i in range(4)]
     told = []
-    hall = Hall(task, rows, [*reversed(rows)], Words(), asked.evaluate, lambda *words, **_: told.append(words))
-    arm = compare.nearest_row(hall, config.Nearest(ngram=2))
+    hall = Hall(task, rows, Words(), asked.evaluate, lambda *words, **_: told.append(words))
+    arm = compare.nearest_row(hall, [*reversed(rows)], config.Nearest(ngram=2))
     assert [one.score.value for one in arm.answered] == [1.0] * 4, "the exam's own rows, as training rows, are right"
     assert arm.about == "the answer of the nearest of 4 training rows" and told
 
