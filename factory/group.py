@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -70,3 +70,13 @@ class Group(BaseModel):
     """What all groups share: frozen, no unknown key, no quiet conversion (a "3" is not a 3)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+CLOSED = ConfigDict(extra="forbid", strict=True)
+"""As a Group has it, for tables whose keys are names."""
+
+
+def in_order_given(value: Any, check: Callable[[Any], Any]) -> dict[str, Group]:
+    """Typed dicts come back in the order of their class; filters and arms come in the order written."""
+    typed: Mapping[str, Any] = check(value)
+    return {name: typed[name] for name in value}

@@ -290,13 +290,15 @@ def test_half_of_a_filter_is_no_error_while_it_is_typed(browser: TestClient) -> 
     assert found.status_code == 200 and "is no number" in found.text
 
 
-def test_no_text_becomes_html_and_no_page_has_a_script_of_its_own(reader: Reader) -> None:
+def test_no_text_becomes_html_and_no_page_has_a_script_of_its_own(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names that MLflow takes and the factory does not give: another program's versions may have them."""
     named = replace(ROW, model=f"m{HOSTILE}", specialist=HOSTILE, base=HOSTILE, aliases=(HOSTILE,), reasons=(HOSTILE,))
     event = {"when": HOSTILE, "who": HOSTILE, "what": HOSTILE, "alias": HOSTILE, "before": "1", "after": "2"}
     event |= {"why": HOSTILE, "outcome": HOSTILE}
     whole = registry.Fleet(HOSTILE, 1.0, (named, replace(named, version=2)), {named.model: [event]})
-    reader.fleet = lambda: (whole, HOSTILE)  # type: ignore[method-assign]
+    monkeypatch.setattr(reader, "fleet", lambda: (whole, HOSTILE))
     browser = client(reader)
     addresses = ["/", f"/?filter={quote(f'model={chr(39)}', safe='')}", "/data", "/runs", "/compare", "/ask"]
     addresses += [
