@@ -46,3 +46,22 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
 
     monkeypatch.setattr(data, "read_exam", lambda _: EXAM[:40])
     return partial(planted, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def place(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry of three versions; tests that change it take a copy."""
+    from tests.browsing import stocked, words
+
+    runs = tmp_path_factory.mktemp("browse")
+    (runs / "mlflow.db").write_bytes(empty.read_bytes())
+    stocked(config.load(words(runs)), runs)
+    return runs
+
+
+@pytest.fixture(scope="module")
+def settings(place: Path) -> config.Config:
+    """Of that registry."""
+    from tests.browsing import words
+
+    return config.load(words(place))
