@@ -126,8 +126,9 @@ def lines(
         }
         for arm, own in hits.items():
             recall, lead = mean_interval(own, groups, *how), paired_bootstrap(hits[FLOOR], own, groups, *how)
-            ends = (f"{recall.low:.3f} to {recall.high:.3f}", f"{lead.value:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}]")
-            yield kind, arm, str(len(own)), f"{recall.value:.3f}", *ends, precise(rows, found[arm], kind)
+            over = "" if arm == FLOOR else f"{lead.value:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}]"
+            value, ends = f"{recall.value:.3f}", f"{recall.low:.3f} to {recall.high:.3f}"
+            yield kind, arm, str(len(own)), value, ends, over, precise(rows, found[arm], kind)
 
 
 def sentences(place: Path) -> Iterator[Marked]:

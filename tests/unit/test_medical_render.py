@@ -56,7 +56,7 @@ def test_every_phrase_is_used() -> None:
         act
         for examples_ in (examples("train", False), examples("exam", True))
         for one in examples_
-        for act, _ in used(one)
+        for act, _ in used(one, phrases())
     }
     assert set(phrases()) - said <= {"d_late", "d_family_not_own", "ask_was"}
 
