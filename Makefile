@@ -43,8 +43,12 @@ test: setup  ## all tests, two files at a time
 drill: setup  ## 20 SIGKILLs on the smoke profile, each restarted and compared byte for byte; ARGS="--method all": every way of training
 	$(BIN)/python tests/drill.py $(ARGS)
 
-external: setup  ## real sets (Spider and its variants, Defog, MTS-Dialog, CommonGen, COLLIE, private data) beside their floors; ARGS="spider"
-	$(BIN)/python -m tests.external $(ARGS)
+external: setup  ## base and adapters of `make run` on real sets, beside their floors; ARGS="suite.rows=50": a trial
+	@worst=0; \
+	$(FACTORY) suite spider,spider_syn,spider_realistic,spider_dk,defog specialist=sql $(ARGS) || worst=$$?; \
+	$(FACTORY) suite mts_dialog,mts_notes specialist=medical $(ARGS) || worst=$$?; \
+	$(FACTORY) suite commongen,collie specialist=creative $(ARGS) || worst=$$?; \
+	exit $$worst
 
 base: setup  ## make the embedded bases again (nano: about an hour on 2 cores)
 	$(FACTORY) pretrain pretrain=nano

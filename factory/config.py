@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args, get_origin
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
@@ -18,22 +18,17 @@ from typing_extensions import get_type_hints, is_typeddict
 from factory.errors import ConfigMistake, closest
 from factory.group import Group, Server
 from factory.groups import (
-    ArmTable,
     Balance,
     Base,
     BrokenText,
     Calls,
     Card,
     Check,
-    Compare,
     Config,
     Contamination,
     Difficulty,
-    Evaluate,
     ExactDuplicate,
-    Examples,
     FilterTable,
-    FullTuning,
     Gate,
     Generate,
     GenericScore,
@@ -42,29 +37,47 @@ from factory.groups import (
     Length,
     Lineage,
     NearDuplicate,
-    Nearest,
-    NetworkShape,
-    Other,
-    Pretrain,
-    PretrainSchedule,
     Price,
     PrivateData,
     Quantisation,
-    RandomBase,
     Registry,
     Runtime,
     Source,
     Specialist,
     Split,
-    Suite,
     Teacher,
     Tokenize,
     TokenizerFiles,
     Ui,
     Weights,
 )
-from factory.proving import Canaries, Checkup, Noise, PairJudge
-from factory.training import Choose, Curriculum, Lora, Prefer, Replay, Schedule, Train
+from factory.proving import (
+    ArmTable,
+    Canaries,
+    Checkup,
+    Compare,
+    Evaluate,
+    Examples,
+    FullTuning,
+    Nearest,
+    Noise,
+    Other,
+    PairJudge,
+    RandomBase,
+    Suite,
+)
+from factory.training import (
+    Choose,
+    Curriculum,
+    Lora,
+    NetworkShape,
+    Prefer,
+    Pretrain,
+    PretrainSchedule,
+    Replay,
+    Schedule,
+    Train,
+)
 
 __all__ = [
     "ArmTable",
@@ -304,8 +317,7 @@ def _compose(overrides: Sequence[str], own: Path | None) -> dict[str, Any]:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             composed = compose("config", [*search, *overrides])
         _refuse_missing(OmegaConf.missing_keys(composed))
-        plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
-        return plain
+        return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _compose_mistake(error, overrides, own) from None
 

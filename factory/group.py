@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt
 
@@ -81,3 +81,13 @@ class Server(Group):
     temperature: NonNegativeFloat  #: of sampling
     top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
     max_tokens: PositiveInt  #: per answer; one that is cut off is a failure
+
+
+CLOSED = ConfigDict(extra="forbid", strict=True)
+"""As a Group has it, for tables whose keys are names."""
+
+
+def in_order_given(value: Any, check: Callable[[Any], Any]) -> dict[str, Group]:
+    """Typed dicts come back in the order of their class; filters and arms come in the order written."""
+    typed: Mapping[str, Any] = check(value)
+    return {name: typed[name] for name in value}

@@ -6,13 +6,11 @@ No field has a default: `conf/` is the one place where a value lives.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
     AfterValidator,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
@@ -21,12 +19,26 @@ from pydantic import (
     PrivateAttr,
     WrapValidator,
     model_validator,
+    with_config,
 )
 from typing_extensions import TypedDict
 
-from factory.group import Address, Alias, ExperimentName, Fraction, Group, ModelName, OpenFraction, Server, Slug, Text
-from factory.proving import Checkup, Noise, PairJudge
-from factory.training import Train
+from factory.group import (
+    CLOSED,
+    Address,
+    Alias,
+    ExperimentName,
+    Fraction,
+    Group,
+    ModelName,
+    OpenFraction,
+    Server,
+    Slug,
+    Text,
+    in_order_given,
+)
+from factory.proving import Checkup, Compare, Evaluate, Noise, PairJudge, Suite
+from factory.training import Pretrain, Train
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(lambda text: str(date.fromisoformat(text)))]
@@ -293,10 +305,9 @@ class Split(Group):
     dev_share: OpenFraction  #: share of the kept rows
 
 
+@with_config(CLOSED)
 class FilterTable(TypedDict):
     """Every filter there is, with its settings; a run names those it wants. Only the split is a must."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     length: NotRequired[Length]
     broken_text: NotRequired[BrokenText]
@@ -311,125 +322,11 @@ class FilterTable(TypedDict):
     split: Split
 
 
-def _in_order_given(value: Any, check: Callable[[Any], Any]) -> dict[str, Group]:
-    """Typed dicts come back in the order of their class; filters and arms come in the order written."""
-    typed: Mapping[str, Any] = check(value)
-    return {name: typed[name] for name in value}
-
-
 class Tokenize(Group):
     """How examples become token arrays."""
 
     max_length: PositiveInt  #: tokens per row, prompt and answer
     overlong: Literal["refuse", "drop"]  #: stop at a row that is longer, or leave it out on record
-
-
-class Evaluate(Group):
-    """How base and adapter sit the exam."""
-
-    rows: PositiveInt | None  #: exam rows answered; null: all
-    batch_size: PositiveInt  #: prompts answered at once
-    max_new_tokens: PositiveInt  #: tokens per answer, at most
-    bootstrap: PositiveInt  #: resamples behind the interval
-    confidence: OpenFraction  #: of the interval, e.g. 0.95
-    samples: NonNegativeInt  #: answers shown side by side on the page
-
-
-class Examples(Group):
-    """The base with training rows before the question, as turns of the chat."""
-
-    rows: PositiveInt  #: at most; the nearest ones that fit beside the question and its answer
-    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
-
-
-class Nearest(Group):
-    """The answer of the nearest training row, whatever was asked."""
-
-    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
-
-
-class Other(Group):
-    """The adapter of another specialist on this specialist's exam."""
-
-    specialist: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None  #: its name; null: nobody is named
-
-
-class RandomBase(Group):
-    """The same training on a base of random weights; has no settings."""
-
-
-class FullTuning(Group):
-    """Every weight trained, on the same rows for as many steps: the ceiling."""
-
-    learning_rate: PositiveFloat  #: peak; an adapter's own would be far too high
-
-
-class ArmTable(TypedDict):
-    """Every arm there is beside base and adapter, with its settings; a run names those it wants."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
-
-    examples: NotRequired[Examples]  #: the base with examples in the prompt
-    nearest: NotRequired[Nearest]  #: no model at all
-    other: NotRequired[Other]  #: another specialist's adapter
-    random: NotRequired[RandomBase]  #: a base that knows nothing
-    full: NotRequired[FullTuning]  #: every weight trained
-
-
-class Compare(Group):
-    """What the adapter is set beside, on the same rows of the exam."""
-
-    arms: Annotated[ArmTable, WrapValidator(_in_order_given)]  #: name -> settings, in the order they are shown
-
-
-SuiteKind = Literal[
-    "exam",
-    "held_out",
-    "spider",
-    "defog",
-    "mts_dialog",
-    "aci_bench",
-    "pubmedqa",
-    "meqsum",
-    "collie",
-    "commongen",
-    "ifeval",
-    "choices",
-    "own_text",
-]
-
-
-class Suite(Group):
-    """A named set of questions beside the exam, how it is asked of a model, and how sure its figures are."""
-
-    name: Slug  #: short name, as it is asked for
-    kind: SuiteKind  #: module of `factory/suites` that reads and grades it
-    folder: Text | None  #: of the evaluation sets; null: FACTORY_EVAL_DATA, else ../shared/data
-    file: Text | None  #: its questions, below that folder
-    asks: Text | None  #: what is asked, where a set could be asked several things
-    by: Literal["gold", "database"] | None  #: SQL: the rows that are resampled together; null: as the kind has it
-    rows: PositiveInt | None  #: asked; null: all
-    prompt_tokens: PositiveInt | None  #: of a prompt, at most; null: what the base reads, less the answer
-    overlong: Literal["leave", "shorten"]  #: a longer one: not asked, or told by its first turns; counted either way
-    batch_size: PositiveInt  #: prompts at once
-    max_new_tokens: PositiveInt  #: tokens per answer, at most
-    samples: PositiveInt  #: answers per row
-    temperature: NonNegativeFloat  #: of sampling; 0: greedy
-    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
-    pass_at: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: each k of a pass@k over the samples
-    stemmed: bool  #: ROUGE compares stems of words
-    bootstrap: PositiveInt  #: resamples behind the interval
-    confidence: OpenFraction  #: of the interval
-
-    @model_validator(mode="after")
-    def _samples_differ(self) -> Suite:
-        if self.samples > 1 and not self.temperature:
-            raise ValueError(
-                f"samples={self.samples} are all the same at temperature=0: take one, or a higher temperature"
-            )
-        if max(self.pass_at, default=1) > self.samples:
-            raise ValueError(f"pass_at={max(self.pass_at)} needs as many samples, and there are {self.samples}")
-        return self
 
 
 class Gate(Group):
@@ -502,61 +399,6 @@ class Lineage(Group):
     settled: NonNegativeInt  #: seconds after which a registration that left no version counts as interrupted
 
 
-class NetworkShape(Group):
-    """The shape of an embedded base."""
-
-    hidden_size: PositiveInt  #: width
-    layers: PositiveInt  #: blocks
-    heads: PositiveInt  #: attention heads per block
-    intermediate_size: PositiveInt  #: width of the feed-forward block
-    max_positions: PositiveInt  #: tokens
-    rope_theta: PositiveFloat  #: base of the rotary embedding: the larger, the farther a token is known again
-
-    @model_validator(mode="after")
-    def _heads_share_the_width(self) -> NetworkShape:
-        if self.hidden_size % self.heads:
-            raise ValueError(f"hidden_size={self.hidden_size} is not a multiple of heads={self.heads}")
-        return self
-
-
-class PretrainSchedule(Group):
-    """Warm up, hold, decay to zero."""
-
-    warmup: NonNegativeInt  #: steps
-    decay: Fraction  #: share of the steps, at the end
-    growth: NonNegativeInt  #: steps over which the contexts grow to their full size
-
-
-class Pretrain(Group):
-    """How an embedded base is made."""
-
-    out: Text  #: folder that is written
-    seed: NonNegativeInt  #: of the weights and the corpus
-    vocabulary: Annotated[int, Field(gt=256)]  #: tokens, the 256 bytes among them
-    tokenizer_rows: PositiveInt  #: conversations that the tokenizer is trained on
-    architecture: NetworkShape  #: the network's shape
-    induction: bool  #: heads of the first two layers set to copy before training
-    steps: NonNegativeInt  #: optimizer steps; 0: random weights
-    conversations: PositiveInt  #: per step, shared among the processes
-    micro_batch: PositiveInt  #: conversations per forward pass
-    max_length: PositiveInt  #: tokens per sequence
-    learning_rate: PositiveFloat  #: peak, of the matrices (Muon)
-    embedding_rate: PositiveFloat  #: peak, of embeddings and norms (AdamW)
-    schedule: PretrainSchedule  #: warm-up, decay and growth
-    weight_decay: NonNegativeFloat  #: on matrices
-    checkpoint_every: PositiveInt  #: steps
-    log_every: PositiveInt  #: steps
-    snapshots: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: steps whose weights are kept
-    held_out: PositiveInt  #: conversations of a stream of their own that the loss is measured on
-    mix: dict[str, PositiveFloat]  #: lesson -> weight in the corpus
-
-    @model_validator(mode="after")
-    def _rows_fit(self) -> Pretrain:
-        if self.max_length > self.architecture.max_positions:
-            raise ValueError(f"max_length={self.max_length} is above architecture.max_positions")
-        return self
-
-
 class Runtime(Group):
     """Where and on what a run runs: never part of a key."""
 
@@ -586,7 +428,7 @@ class Config(Group):
     source: Source
     teacher: Teacher
     generate: Generate
-    filter: Annotated[FilterTable, WrapValidator(_in_order_given)]  #: name -> settings; order matters
+    filter: Annotated[FilterTable, WrapValidator(in_order_given)]  #: name -> settings; order matters
     tokenize: Tokenize
     train: Train
     evaluate: Evaluate

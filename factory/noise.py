@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 
 from factory import config, models, pipeline
-from factory.chat import prompt_ids
 from factory.rows import read_exam
 from factory.specialist import find
-from factory.stages.sitting import Answered, chosen, counted, sit
+from factory.stages.sitting import Answered, Hall, chosen
 from factory.store import Events
 
 
@@ -37,14 +35,13 @@ def noise(asked: config.Config, events: Events) -> Iterator[Line]:
     contract, words = models.base_contract(weights, tokenizer, asked.adapted), models.load_tokenizer(tokenizer)
     task = find(asked.specialist.name)
     rows = chosen(read_exam(task.exam), asked.noise.rows, asked.seed)
-    prompts = [prompt_ids(words, row.messages) for row in rows]
     with models.base_on_loan(weights, asked.adapted, asked.runtime) as bare:
         model = models.attach(bare, adapter.folder / "adapter", contract)
 
         def answers(how: str, batch: int, threads: int) -> list[Answered]:
             settings = asked.evaluate.model_copy(update={"batch_size": batch})
             with on_threads(threads):
-                return sit(model, words, task, rows, prompts, settings, partial(counted, events, how, len(rows)))
+                return Hall(task, rows, words, settings, events).sit(model, how)
 
         yield from compared(ways(asked), answers)
 

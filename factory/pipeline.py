@@ -37,11 +37,11 @@ STAGES = (
     Stage("start", train, version=3),
     Stage("pairs", pairs, version=1),
     Stage("adapter", train, version=3),
-    Stage("report", evaluate, version=4),
+    Stage("report", evaluate, version=5),
     Stage("checkup", checkup, version=1),
     Stage("random", train, version=3),
     Stage("full", train, version=3),
-    Stage("comparison", compare, version=3),
+    Stage("comparison", compare, version=4),
 )
 VERBS = {
     "generate": "examples",

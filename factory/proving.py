@@ -1,15 +1,132 @@
-"""What can be asked of an adapter beside its exam: one frozen class per group, as in `groups`."""
+"""What can be asked of an adapter: exam, comparison, suites, checkup; one frozen class per group, as in `groups`."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    WrapValidator,
+    model_validator,
+    with_config,
+)
+from typing_extensions import TypedDict
 
-from factory.group import Group, OpenFraction, Server, Text
+from factory.group import CLOSED, Group, OpenFraction, Server, Slug, Text, in_order_given
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Digits = Annotated[int, Field(ge=4, le=18)]
+
+
+class Evaluate(Group):
+    """How base and adapter sit the exam."""
+
+    rows: PositiveInt | None  #: exam rows answered; null: all
+    batch_size: PositiveInt  #: prompts answered at once
+    max_new_tokens: PositiveInt  #: tokens per answer, at most
+    bootstrap: PositiveInt  #: resamples behind the interval
+    confidence: OpenFraction  #: of the interval, e.g. 0.95
+    samples: NonNegativeInt  #: answers shown side by side on the page
+
+
+class Examples(Group):
+    """The base with training rows before the question, as turns of the chat."""
+
+    rows: PositiveInt  #: at most; the nearest ones that fit beside the question and its answer
+    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
+
+
+class Nearest(Group):
+    """The answer of the nearest training row, whatever was asked."""
+
+    ngram: PositiveInt  #: near by the words and runs of up to this many words that two prompts share
+
+
+class Other(Group):
+    """The adapter of another specialist on this specialist's exam."""
+
+    specialist: Name | None  #: its name; null: nobody is named
+
+
+class RandomBase(Group):
+    """The same training on a base of random weights; has no settings."""
+
+
+class FullTuning(Group):
+    """Every weight trained, on the same rows for as many steps: the ceiling."""
+
+    learning_rate: PositiveFloat  #: peak; an adapter's own would be far too high
+
+
+@with_config(CLOSED)
+class ArmTable(TypedDict):
+    """Every arm there is beside base and adapter, with its settings; a run names those it wants."""
+
+    examples: NotRequired[Examples]  #: the base with examples in the prompt
+    nearest: NotRequired[Nearest]  #: no model at all
+    other: NotRequired[Other]  #: another specialist's adapter
+    random: NotRequired[RandomBase]  #: a base that knows nothing
+    full: NotRequired[FullTuning]  #: every weight trained
+
+
+class Compare(Group):
+    """What the adapter is set beside, on the same rows of the exam."""
+
+    arms: Annotated[ArmTable, WrapValidator(in_order_given)]  #: name -> settings, in the order they are shown
+
+
+SuiteKind = Literal[
+    "exam",
+    "held_out",
+    "spider",
+    "defog",
+    "mts_dialog",
+    "aci_bench",
+    "pubmedqa",
+    "meqsum",
+    "collie",
+    "commongen",
+    "ifeval",
+    "choices",
+    "own_text",
+]
+
+
+class Suite(Group):
+    """A named set of questions beside the exam, how it is asked of a model, and how sure its figures are."""
+
+    name: Slug  #: short name, as it is asked for
+    kind: SuiteKind  #: module of `factory/suites` that reads and grades it
+    folder: Text | None  #: of the evaluation sets; null: FACTORY_EVAL_DATA, else ../shared/data
+    file: Text | None  #: its questions, below that folder
+    asks: Text | None  #: what is asked, where a set could be asked several things
+    by: Literal["gold", "database"] | None  #: SQL: the rows that are resampled together; null: as the kind has it
+    rows: PositiveInt | None  #: asked; null: all
+    prompt_tokens: PositiveInt | None  #: of a prompt, at most; null: what the base reads, less the answer
+    overlong: Literal["leave", "shorten"]  #: a longer one: not asked, or told by its first turns; counted either way
+    batch_size: PositiveInt  #: prompts at once
+    max_new_tokens: PositiveInt  #: tokens per answer, at most
+    samples: PositiveInt  #: answers per row
+    temperature: NonNegativeFloat  #: of sampling; 0: greedy
+    top_p: Annotated[float, Field(gt=0, le=1)]  #: of sampling
+    pass_at: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: each k of a pass@k over the samples
+    stemmed: bool  #: ROUGE compares stems of words
+    bootstrap: PositiveInt  #: resamples behind the interval
+    confidence: OpenFraction  #: of the interval
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> Suite:
+        if self.samples > 1 and not self.temperature:
+            raise ValueError(
+                f"samples={self.samples} are all the same at temperature=0: take one, or a higher temperature"
+            )
+        if max(self.pass_at, default=1) > self.samples:
+            raise ValueError(f"pass_at={max(self.pass_at)} needs as many samples, and there are {self.samples}")
+        return self
 
 
 class Canaries(Group):

@@ -1,10 +1,10 @@
-"""What can be asked of a training: the classes of the group `train`, one documented field per key."""
+"""What can be asked of a training: the classes of the groups `train` and `pretrain`, one documented field per key."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from factory.group import Fraction, Group, OpenFraction, Text
 
@@ -126,3 +126,58 @@ class Train(Group):
     def rows_per_step(self) -> int:
         """Rows behind one optimizer step."""
         return self.batch_size * self.gradient_accumulation
+
+
+class NetworkShape(Group):
+    """The shape of an embedded base."""
+
+    hidden_size: PositiveInt  #: width
+    layers: PositiveInt  #: blocks
+    heads: PositiveInt  #: attention heads per block
+    intermediate_size: PositiveInt  #: width of the feed-forward block
+    max_positions: PositiveInt  #: tokens
+    rope_theta: PositiveFloat  #: base of the rotary embedding: the larger, the farther a token is known again
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> NetworkShape:
+        if self.hidden_size % self.heads:
+            raise ValueError(f"hidden_size={self.hidden_size} is not a multiple of heads={self.heads}")
+        return self
+
+
+class PretrainSchedule(Group):
+    """Warm up, hold, decay to zero."""
+
+    warmup: NonNegativeInt  #: steps
+    decay: Fraction  #: share of the steps, at the end
+    growth: NonNegativeInt  #: steps over which the contexts grow to their full size
+
+
+class Pretrain(Group):
+    """How an embedded base is made."""
+
+    out: Text  #: folder that is written
+    seed: NonNegativeInt  #: of the weights and the corpus
+    vocabulary: Annotated[int, Field(gt=256)]  #: tokens, the 256 bytes among them
+    tokenizer_rows: PositiveInt  #: conversations that the tokenizer is trained on
+    architecture: NetworkShape  #: the network's shape
+    induction: bool  #: heads of the first two layers set to copy before training
+    steps: NonNegativeInt  #: optimizer steps; 0: random weights
+    conversations: PositiveInt  #: per step, shared among the processes
+    micro_batch: PositiveInt  #: conversations per forward pass
+    max_length: PositiveInt  #: tokens per sequence
+    learning_rate: PositiveFloat  #: peak, of the matrices (Muon)
+    embedding_rate: PositiveFloat  #: peak, of embeddings and norms (AdamW)
+    schedule: PretrainSchedule  #: warm-up, decay and growth
+    weight_decay: NonNegativeFloat  #: on matrices
+    checkpoint_every: PositiveInt  #: steps
+    log_every: PositiveInt  #: steps
+    snapshots: Annotated[tuple[PositiveInt, ...], Field(strict=False)]  #: steps whose weights are kept
+    held_out: PositiveInt  #: conversations of a stream of their own that the loss is measured on
+    mix: dict[str, PositiveFloat]  #: lesson -> weight in the corpus
+
+    @model_validator(mode="after")
+    def _rows_fit(self) -> Pretrain:
+        if self.max_length > self.architecture.max_positions:
+            raise ValueError(f"max_length={self.max_length} is above architecture.max_positions")
+        return self

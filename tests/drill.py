@@ -4,10 +4,10 @@
     python tests/drill.py --kills 3       inside a checkpoint, before a manifest, inside a registration
     python tests/drill.py --method dpo    those that meet a training, while it trains another way; `all`: every other way
 
-The factory has no hook for this. A child process wraps one function from outside, so that a chosen call sends SIGKILL
-to the child itself, half way through a file where that is the point. Then the same command runs undisturbed in the same
-folder, and all it leaves is held against one run that nobody disturbed: the payload of every product byte for byte, the
-registry by meaning (one version, complete; one live run; one live model).
+The factory has no hook for this: a child process is wired from outside (`tripwires.py`) to kill itself at a chosen call.
+Then the same command runs undisturbed in the same folder, and all it leaves is held against one run that nobody
+disturbed: the payload of every product byte for byte, the registry by meaning (one version, complete; one live run; one
+live model).
 
 The smoke profile teaches a random base nothing, so its gate refuses. For the one kill between a version and its alias
 the killed child's gate is forged; the run after it is not, and finds the verdict in the version's tags.
@@ -17,19 +17,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 STAGES = ("examples", "kept", "tokens", "pairs", "adapter", "report", "checkup", "comparison")
 """Products in the order they are made."""
@@ -45,6 +44,8 @@ METHODS = {
     "chosen": ("train.choose.by=score", "train.choose.rows=4", "train.choose.max_new_tokens=8"),
 }
 """Ways of training, and how they are asked for; `continued` and `replay` are told where the files are."""
+ARMED = Path(__file__).with_name("tripwires.py")
+"""The program that is killed."""
 REFUSED = 5
 """What a smoke run ends with: registered, and the gate holds."""
 
@@ -85,132 +86,6 @@ KILLS = (
     Kill("step", ("step", 20), "adapter", resumes=18),
     Kill("step", ("optimizer", 23), "adapter", resumes=18),
 )
-
-
-# --- in the child -----------------------------------------------------------------------------------------------------
-
-
-def die() -> NoReturn:
-    """No handler, no finally, no atexit."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("unreachable")
-
-
-def wire(owner: Any, name: str, chosen: Callable[..., bool], moment: str = "before") -> None:
-    """Replaces `owner.name`: its first chosen call kills this process before it, after it, or with half of its file there."""
-    real = getattr(owner, name)
-
-    def wired(*args: Any, **kwargs: Any) -> Any:
-        if not chosen(*args, **kwargs):
-            return real(*args, **kwargs)
-        if moment != "before":
-            real(*args, **kwargs)
-        if moment == "half":
-            path = next(Path(value) for value in args if isinstance(value, (str, Path)))
-            os.truncate(path, path.stat().st_size // 2)
-        die()
-
-    setattr(owner, name, wired)
-
-
-def nth(number: int) -> Callable[..., bool]:
-    """True at the n-th call."""
-    calls = iter(range(1, 1 << 30))
-    return lambda *_, **__: next(calls) == number
-
-
-def inside(checkpoint: int, name: str) -> Callable[..., bool]:
-    """True for the call that is given the path of this file of this checkpoint."""
-    wanted = (f"checkpoint-{checkpoint}", name)
-    return lambda *args, **_: any(Path(value).parts[-2:] == wanted for value in args if isinstance(value, (str, Path)))
-
-
-def step(number: int) -> None:
-    """After an optimizer step, before it is logged or saved."""
-    from factory.stages.watch import Watch
-
-    wire(Watch, "on_step_end", lambda *given, **_: given[2].global_step == number)
-
-
-def optimizer(number: int) -> None:
-    """Between the backward pass and the update."""
-    import torch
-
-    wire(torch.optim.AdamW, "step", nth(number))
-
-
-def weights(checkpoint: int) -> None:
-    """Half of the adapter's weights, or of the model's where every weight is trained."""
-    import peft.peft_model
-    import transformers.modeling_utils
-
-    wire(peft.peft_model, "safe_save_file", inside(checkpoint, "adapter_model.safetensors"), "half")
-    wire(transformers.modeling_utils, "safe_save_file", inside(checkpoint, "model.safetensors"), "half")
-
-
-def torch_save(checkpoint: int, name: str) -> None:
-    """Half of a file that torch writes: the optimizer, the schedule, the random state."""
-    import torch
-
-    wire(torch, "save", inside(checkpoint, name), "half")
-
-
-def state(checkpoint: int) -> None:
-    """Half of the trainer's state."""
-    from transformers import TrainerState
-
-    wire(TrainerState, "save_to_json", inside(checkpoint, "trainer_state.json"), "half")
-
-
-def marker(checkpoint: int) -> None:
-    """All files of the checkpoint, and no marker."""
-    import factory.stages.watch
-
-    wire(factory.stages.watch, "write", inside(checkpoint, "complete"))
-
-
-def manifest(stage: str) -> None:
-    """The whole payload and the facts, no manifest."""
-    import factory.store
-
-    wire(factory.store, "write", lambda path, _: path.name == "manifest.json" and path.parent.name.startswith(stage))
-
-
-def manifest_new(stage: str) -> None:
-    """The manifest written under its temporary name, not yet renamed."""
-    wire(os, "replace", lambda _, new: Path(new).name == "manifest.json" and Path(new).parent.name.startswith(stage))
-
-
-def client(method: str, number: int, moment: str) -> None:
-    """Before or after the n-th call of a method of MLflow's client."""
-    import mlflow
-
-    wire(mlflow.MlflowClient, method, nth(number), moment)
-
-
-def alias() -> None:
-    """The version is there with all its tags, the alias is not: with a gate forged to pass."""
-    from factory.registry import gating
-
-    gating.gate = lambda *_: gating.Verdict("PROMOTE")
-    client("set_registered_model_alias", 1, "before")
-
-
-TRIPS = {
-    trip.__name__: trip
-    for trip in (step, optimizer, weights, torch_save, state, marker, manifest, manifest_new, client, alias)
-}
-
-
-def armed(trip: Sequence[Any], words: Sequence[str]) -> int:
-    """The factory's command line with a tripwire in it."""
-    from factory.cli import main
-
-    TRIPS[trip[0]](*trip[1:])
-    return main(words)
-
-
-# --- in the drill -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -262,7 +137,7 @@ def strike(kill: Kill, whole: Path, runs: Path, more: Sequence[str]) -> Outcome:
     for product in products(whole):
         if product.name.rpartition("-")[0] in before or is_start(product, whole):
             shutil.copytree(product, runs / product.relative_to(whole))
-    code, _, first = run([sys.executable, __file__, "--armed", json.dumps(kill.trip), *words(runs, more)])
+    code, _, first = run([sys.executable, str(ARMED), json.dumps(kill.trip), *words(runs, more)])
     ended, said, second = factory(runs, more)
     return Outcome(kill, runs, code, ended, said, (first, second))
 
@@ -433,10 +308,7 @@ def main() -> int:
     parser.add_argument("--whole", type=Path, help="runs folder of an undisturbed run of the same command")
     parser.add_argument("--method", default="qlora", choices=["all", *METHODS], help="how it trains")
     parser.add_argument("--keep", type=Path, help="an empty folder to work in, kept; default: a temporary one")
-    parser.add_argument("--armed", metavar="TRIP", help=argparse.SUPPRESS)
-    asked, rest = parser.parse_known_args()
-    if asked.armed:
-        return armed(json.loads(asked.armed), rest)
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         place = (asked.keep or Path(folder)).absolute()
         if asked.method == "qlora":

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from factory import models
+from factory import gate, models
 from factory.config import load
+from factory.gate import Champion, Verdict
 from factory.records import Example
 from factory.rows import read_exam, write_examples, write_table
 from factory.specialist import Inapplicable, find
@@ -25,6 +26,7 @@ ASKED = load(list(WORDS))
 LAYER = "base_model.model.model.layers.0.self_attn.q_proj"
 OWN = f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.weight"
 Planned = dict[str, Made]
+Plant = Callable[..., Planned]
 
 
 def honest(count: int) -> list[Example]:
@@ -113,3 +115,13 @@ def planted(
         "report": made(folders["report"], "report", {}, {"seconds_per_answer": {"base": 0.1, "adapter": 0.5}}),
         "checkup": made(folders["checkup"], "checkup", {}, {}),
     }
+
+
+def judged(planned: Planned, *more: str, champion: Champion | None = None, before: int = 0) -> Verdict:
+    """What the gate says of them, with more words of the configuration."""
+    return gate.gate(planned, load([*WORDS, *more]) if more else ASKED, champion, before)
+
+
+def refusals(verdict: Verdict) -> set[str]:
+    """The checks that do not say ok."""
+    return {one.check for one in verdict.findings if one.says != "ok"}

@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from factory import config, models, pipeline, store
-from factory.chat import prompt_ids
 from factory.display import columns, console
 from factory.rows import FIELDS, read_examples
 from factory.specialist import find
-from factory.stages.sitting import sit
+from factory.stages.sitting import Hall
 from factory.stats import mcnemar, paired_bootstrap
 from factory.store import Made
 
@@ -54,10 +53,9 @@ def scores(asked: config.Config, adapter: Made, rows: Sequence[Any]) -> list[flo
     """The verifier's scores of an adapter's greedy answers."""
     weights, tokenizer = models.weights_source(asked.base), models.tokenizer_source(asked.base)
     words, base = models.load_tokenizer(tokenizer), asked.adapted
-    prompts = [prompt_ids(words, row.messages) for row in rows]
     with models.base_on_loan(weights, base, asked.runtime) as bare:
         model = models.attach(bare, adapter.folder / "adapter", models.base_contract(weights, tokenizer, base))
-        said = sit(model, words, find(asked.specialist.name), rows, prompts, asked.evaluate, quiet)
+        said = Hall(find(asked.specialist.name), rows, words, asked.evaluate, quiet).sit(model, "rows")
     return [one.score.value for one in said]
 
 

@@ -106,9 +106,6 @@ def said(asked: config.Config, desk: Desk, prompt: str, adapters: list[Path]) ->
     """The base's answer, then each adapter's: text, tokens, seconds, and whether it ended by itself."""
     ids, most = prompt_ids(desk.words, [{"role": "user", "content": prompt}]), asked.evaluate.max_new_tokens
     with models.base_on_loan(desk.weights, desk.settings, asked.runtime) as bare:
-        models.stay_unpacked(
-            bare
-        )  # attaching unpacks what a CPU has packed, and not to what it was: answers would drift
         room = bare.config.max_position_embeddings - most
         fits = len(ids) <= room
         if fits:

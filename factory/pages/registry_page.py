@@ -9,7 +9,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from factory.pages.report_page import Axis, axis, confidence, count, curve_plot, figure, last, percent, signed, words
+from factory.pages.report_page import (
+    Axis,
+    axis,
+    confidence,
+    count,
+    curve_plot,
+    figure,
+    last,
+    percent,
+    signed,
+    templates,
+    words,
+)
 from factory.text import age
 
 if TYPE_CHECKING:
@@ -30,17 +42,8 @@ def page(name: str, **given: Any) -> str:
 @cache
 def pages() -> Environment:
     """The templates of this folder, read once; nothing that they name may be absent."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    found = Environment(
-        loader=PackageLoader("factory", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     theirs = (percent, signed, count, figure, words, age, confidence)
-    found.filters |= {one.__name__: one for one in (*theirs, kib, value, path, named, at, over, marks)}
+    found = templates(*theirs, kib, value, path, named, at, over, marks)
     found.filters["quoted"] = shlex.quote
     return found
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def page(specialist: str, report: dict[str, Any], curve: list[dict[str, Any]], samples: list[dict[str, Any]]) -> str:
@@ -28,18 +31,23 @@ def page(specialist: str, report: dict[str, Any], curve: list[dict[str, Any]], s
 
 
 def drawn(template: str, **given: Any) -> str:
-    """A template of this folder, filled in; everything given is text, never HTML, and nothing may be absent."""
+    """A template of this folder, filled in."""
+    return templates(percent, signed, count, figure, words).get_template(template).render(**given)
+
+
+def templates(*filters: Callable[..., str]) -> Environment:
+    """The templates of this folder, with filters by their names; what is given is text, never HTML, and nothing may be absent."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    pages = Environment(
+    found = Environment(
         loader=PackageLoader("factory", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters |= {"percent": percent, "signed": signed, "count": count, "figure": figure, "words": words}
-    return pages.get_template(template).render(**given)
+    found.filters |= {one.__name__: one for one in filters}
+    return found
 
 
 def confidence(found: dict[str, Any]) -> str:

@@ -36,7 +36,6 @@ SCHEME = 1
 FRESH = 60.0
 """Seconds for which an index of a server is believed; that of a sqlite file until the file changes."""
 DIFFERENCE = re.compile(r"(\S+) \[(\S+), (\S+)\]")
-NAMED = re.compile(r"(?:(?P<model>.*)[:@])?(?P<which>[^:@]*)", re.DOTALL)
 FILTER = re.compile(r"(\w+)(<=|>=|!=|<|>|=)(.*)", re.DOTALL)
 
 
@@ -108,7 +107,8 @@ def leader(rows: Iterable[Row], alias: str) -> Row:
 
 def named(whole: Fleet, word: str, model: str) -> Row:
     """The version that a word names: a number or an alias of `model`, or MODEL:NUMBER, MODEL@ALIAS; Absent where none is so."""
-    said, which = NAMED.fullmatch(word).groups()  # type: ignore[union-attr]
+    end = max(word.rfind(":"), word.rfind("@"))
+    said, which = word[: max(end, 0)], word[end + 1 :]
     rows = whole.models().get(said or model)
     if rows is None:
         hint = closest(said or model, whole.models()) if whole.rows else "run `factory run` first"

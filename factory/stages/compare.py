@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,9 @@ from factory.chat import prompt_ids
 from factory.nearest import nearest
 from factory.pages import comparison_page
 from factory.records import Example, Message, Score
-from factory.rows import TOLD, read_exam, read_examples, read_table, write_table
-from factory.specialist import Specialist, find
-from factory.stages.sitting import Answered, chosen, counted, sit
+from factory.rows import TOLD, read_examples, read_table, write_table
+from factory.specialist import find
+from factory.stages.sitting import Answered, Hall, exam_hall
 from factory.stats import mean_interval, paired_bootstrap
 from factory.store import Events, Made, Source
 
@@ -34,27 +33,6 @@ class Arm:
 
     about: str
     answered: list[Answered] | None
-
-
-@dataclass(frozen=True)
-class Hall:
-    """Where every arm sits: the task, the exam's rows, the training rows, the tokenizer, and how answers are given."""
-
-    task: Specialist
-    rows: list[Example]
-    training: list[Example]
-    words: Any
-    settings: config.Evaluate
-    events: Events
-
-    def prompts(self) -> list[list[int]]:
-        """The rows as they are, as ids."""
-        return [prompt_ids(self.words, row.messages) for row in self.rows]
-
-    def sit(self, model: Any, name: str, prompts: Sequence[list[int]]) -> list[Answered]:
-        """A model's graded answers."""
-        progress = partial(counted, self.events, name, len(self.rows))
-        return sit(model, self.words, self.task, self.rows, prompts, self.settings, progress)
 
 
 def compare(
@@ -77,23 +55,25 @@ def compare(
     events: Events,
 ) -> dict[str, Any]:
     """Writes `comparison.json` (scores, leads, intervals), `answers.parquet` (a row per arm and exam row), `comparison.html`."""
-    words = models.load_tokenizer(tokenizer)
-    rows = chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
+    task = find(specialist.name)
+    hall = exam_hall(task, exam, tokenizer, evaluate, seed, events)
     training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]
-    hall = Hall(find(specialist.name), rows, training, words, evaluate, events)
     seats: dict[str, Callable[[Any], Arm]] = {
-        "examples": lambda arm: with_examples(hall, arm, weights, base, runtime),
-        "nearest": lambda arm: nearest_row(hall, arm),
+        "examples": lambda arm: with_examples(hall, training, arm, weights, base, runtime),
+        "nearest": lambda arm: nearest_row(hall, training, arm),
         "other": lambda arm: other_adapter(hall, arm, other, weights, tokenizer, base, runtime),
         "random": lambda arm: on_random(hall, random, weights, tokenizer, base, runtime, seed),
         "full": lambda arm: every_weight(hall, full, base, runtime),
     }
-    known = reported(report, rows)
+    known = reported(report, hall.rows)
     arms = {"base": Arm("the base as it is", known["base"])}
     arms |= {name: seats[name](arm) for name, arm in compare.arms.items()}
-    found = summary(rows, known["adapter"], arms, evaluate, seed) | {"exam": exam.digest, "notice": hall.task.notice}
+    found = summary(hall.rows, known["adapter"], arms, evaluate, seed) | {
+        "exam": exam.digest,
+        "notice": task.notice,
+    }
     (out / "comparison.json").write_text(json.dumps(found, indent=1))
-    write_table(out / "answers.parquet", [flat for name, arm in arms.items() for flat in lines(rows, name, arm)])
+    write_table(out / "answers.parquet", [flat for name, arm in arms.items() for flat in lines(hall.rows, name, arm)])
     (out / "comparison.html").write_text(comparison_page.page(specialist.name, found), encoding="utf-8")
     return {name: found[name] for name in ("rows", "confidence", "adapter", "arms")}
 
@@ -116,15 +96,20 @@ def reported(report: Made, rows: Sequence[Example]) -> dict[str, list[Answered]]
 
 
 def with_examples(
-    hall: Hall, arm: config.Examples, weights: Source, base: config.Weights, runtime: config.Runtime
+    hall: Hall,
+    training: Sequence[Example],
+    arm: config.Examples,
+    weights: Source,
+    base: config.Weights,
+    runtime: config.Runtime,
 ) -> Arm:
     """The base with the nearest training rows before the question, as many as fit beside the longest answer."""
     prompts = [row.prompt for row in hall.rows]
-    near = nearest(prompts, [row.prompt for row in hall.training], arm.ngram, LOOKED_AT * arm.rows)
+    near = nearest(prompts, [row.prompt for row in training], arm.ngram, LOOKED_AT * arm.rows)
     with models.base_on_loan(weights, base, runtime) as model:
         room = model.config.max_position_embeddings - hall.settings.max_new_tokens
         shown = [
-            fitting(hall.words, row, [hall.training[i] for i in places], arm.rows, room)
+            fitting(hall.words, row, [training[i] for i in places], arm.rows, room)
             for row, places in zip(hall.rows, near, strict=True)
         ]
         asked = [prompt_ids(hall.words, [*turns, *row.messages]) for turns, row in zip(shown, hall.rows, strict=True)]
@@ -148,14 +133,14 @@ def fitting(words: Any, row: Example, near: Sequence[Example], most: int, room: 
     return turns
 
 
-def nearest_row(hall: Hall, arm: config.Nearest) -> Arm:
+def nearest_row(hall: Hall, training: Sequence[Example], arm: config.Nearest) -> Arm:
     """The nearest training row's answer, said again."""
-    near = nearest([row.prompt for row in hall.rows], [row.prompt for row in hall.training], arm.ngram, 1)
-    answers = [hall.training[places[0]].answer for places in near]
+    near = nearest([row.prompt for row in hall.rows], [row.prompt for row in training], arm.ngram, 1)
+    answers = [training[places[0]].answer for places in near]
     scores = [hall.task.grade(row, [text])[0] for row, text in zip(hall.rows, answers, strict=True)]
     hall.events("nearest", done=len(answers), total=len(answers))
     return Arm(
-        f"the answer of the nearest of {len(hall.training)} training rows",
+        f"the answer of the nearest of {len(training)} training rows",
         [
             Answered(text, len(hall.words.encode(text)), True, score)
             for text, score in zip(answers, scores, strict=True)
@@ -180,7 +165,7 @@ def other_adapter(
     contract = models.base_contract(weights, tokenizer, base)
     with models.base_on_loan(weights, base, runtime) as bare:
         model = models.attach(bare, other.folder / "adapter", contract)
-        return Arm(f"the adapter of {arm.specialist}", hall.sit(model, "other", hall.prompts()))
+        return Arm(f"the adapter of {arm.specialist}", hall.sit(model, "other"))
 
 
 def on_random(
@@ -199,7 +184,7 @@ def on_random(
     contract = models.base_contract(weights, tokenizer, drawn)
     with models.base_on_loan(weights, drawn, runtime) as bare:
         model = models.attach(bare, random.folder / "adapter", contract)
-        return Arm("the same training on random weights of the same shape", hall.sit(model, "random", hall.prompts()))
+        return Arm("the same training on random weights of the same shape", hall.sit(model, "random"))
 
 
 def every_weight(hall: Hall, full: Made | None, base: config.Weights, runtime: config.Runtime) -> Arm:
@@ -207,7 +192,7 @@ def every_weight(hall: Hall, full: Made | None, base: config.Weights, runtime: c
     if full is None:
         return Arm("every weight trained: not asked for", None)
     model = models.load_full(full, base, runtime)
-    return Arm("every weight trained, on the same rows for as many steps", hall.sit(model, "full", hall.prompts()))
+    return Arm("every weight trained, on the same rows for as many steps", hall.sit(model, "full"))
 
 
 def summary(

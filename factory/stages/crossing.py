@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from factory import config, models
-from factory.chat import prompt_ids
-from factory.rows import read_exam, write_table
+from factory.rows import write_table
 from factory.specialist import find
 from factory.stages.checkup import read, readable
-from factory.stages.sitting import chosen, counted, sit
+from factory.stages.sitting import exam_hall
 from factory.stages.tokenize import conversations
 from factory.stats import mean_interval
 from factory.store import Events, Source
@@ -35,21 +34,19 @@ def exam_cell(
     events: Events,
 ) -> dict[str, Any]:
     """Writes `answers.parquet` (id, family, answer, score) of an adapter, or of the base alone, to an exam of any specialist."""
-    task, rows = find(specialist.name), chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
-    words = models.load_tokenizer(tokenizer)
-    prompts = [prompt_ids(words, row.messages) for row in rows]
+    hall = exam_hall(find(specialist.name), exam, tokenizer, evaluate, seed, events)
     with adapted(adapter, tokenizer, weights, base, runtime) as model:
-        answered = sit(model, words, task, rows, prompts, evaluate, partial(counted, events, "answers", len(rows)))
-    scores, families = [one.score.value for one in answered], [row.family for row in rows]
+        answered = hall.sit(model, "answers")
+    scores, families = [one.score.value for one in answered], [row.family for row in hall.rows]
     write_table(
         out / "answers.parquet",
         [
             {"id": row.id, "family": row.family, "answer": one.text, "score": one.score.value}
-            for row, one in zip(rows, answered, strict=True)
+            for row, one in zip(hall.rows, answered, strict=True)
         ],
     )
     how = (evaluate.bootstrap, evaluate.confidence, seed)
-    return {"rows": len(rows), "score": asdict(mean_interval(scores, families, *how))}
+    return {"rows": len(hall.rows), "score": asdict(mean_interval(scores, families, *how))}
 
 
 def text_cell(

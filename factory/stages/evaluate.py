@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from factory import config, models
-from factory.chat import prompt_ids
 from factory.pages import report_page
 from factory.records import Example
-from factory.rows import TOLD, read_exam, read_examples, read_jsonl, write_table
+from factory.rows import TOLD, read_examples, read_jsonl, write_table
 from factory.specialist import find
-from factory.stages.sitting import Answered, chosen, counted, kind, parts, sit, survey
+from factory.stages.sitting import Answered, exam_hall, kind, parts, survey
 from factory.stats import mcnemar, mean_interval, paired_bootstrap, seen, sign_flips
 from factory.store import Events, Made, Source, write_facts
 
@@ -39,16 +37,15 @@ def evaluate(
     events: Events,
 ) -> dict[str, Any]:
     """Writes `report.json` (scores, interval, test, cuts), `answers.parquet` (a row per exam row) and `report.html`."""
-    task, rows = find(specialist.name), chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
-    words = models.load_tokenizer(tokenizer)
+    task = find(specialist.name)
+    hall = exam_hall(task, exam, tokenizer, evaluate, seed, events)
     contract = models.base_contract(weights, tokenizer, base)
-    prompts = [prompt_ids(words, row.messages) for row in rows]
-
+    rows, first = hall.rows, hall.prompts[:8]
     seconds: dict[str, float] = {}
 
     def answered_by(name: str, model: Any) -> list[Answered]:
         started = time.monotonic()
-        found = sit(model, words, task, rows, prompts, evaluate, partial(counted, events, name, len(rows)))
+        found = hall.sit(model, name)
         seconds[name] = round((time.monotonic() - started) / len(rows), 4)
         return found
 
@@ -59,11 +56,10 @@ def evaluate(
         else:
             model, as_it_is = models.load_full(adapter, base, runtime), nullcontext()
         with as_it_is:
-            answered, before = {"base": answered_by("base", bare)}, next_logits(bare, prompts[:8])
+            answered, before = {"base": answered_by("base", bare)}, next_logits(bare, first)
         answered["adapter"] = answered_by("adapter", model)
         moved = max(
-            (after - before).abs().max().item()
-            for after, before in zip(next_logits(model, prompts[:8]), before, strict=True)
+            (after - before).abs().max().item() for after, before in zip(next_logits(model, first), before, strict=True)
         )
     report = summary(rows, answered["base"], answered["adapter"], evaluate, seed)
     training = [row for row in read_examples(kept.file("kept.parquet"), TOLD) if row.split == "train"]

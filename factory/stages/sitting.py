@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
 
-from factory import config
+from factory import config, models
 from factory.answering import answered
+from factory.chat import prompt_ids
 from factory.records import Example, Score
+from factory.rows import read_exam
 from factory.specialist import Specialist
-from factory.store import Events, digest
-
-Progress = Callable[[int], None]
+from factory.store import Events, Source, digest
 
 
 @dataclass(frozen=True)
@@ -36,37 +38,60 @@ def chosen(rows: list[Example], most: int | None, seed: int) -> list[Example]:
     return sorted(rows, key=lambda row: digest([seed, row.id]))[:most]
 
 
-def sit(
-    model: Any,
-    words: Any,
-    task: Specialist,
-    rows: Sequence[Example],
-    prompts: Sequence[list[int]],
-    settings: config.Evaluate,
-    progress: Progress,
-) -> list[Answered]:
-    """Greedy, graded answers to prompts of ids, one per row; batched by length of the prompt."""
-    order = sorted(range(len(rows)), key=lambda i: len(prompts[i]))
-    found: dict[int, Answered] = {}
-    for start in range(0, len(order), settings.batch_size):
-        batch = order[start : start + settings.batch_size]
-        said = answered(model, words, [prompts[i] for i in batch], settings.max_new_tokens)
-        for i, one in zip(batch, said, strict=True):
-            text, count = words.decode(one.ids).strip(), len(one.ids)
-            score, logprob = task.grade(rows[i], [text])[0], None if one.logprob is None else round(one.logprob, 4)
-            found[i] = Answered(text, count, count < settings.max_new_tokens, score, logprob)
-        progress(len(found))
-    return [found[i] for i in range(len(rows))]
+class Grades(Protocol):
+    """Says what answers to a row are worth; a specialist does."""
+
+    def grade(self, row: Example, answers: Sequence[str]) -> list[Score]:
+        """One Score per answer."""
+
+
+@dataclass(frozen=True)
+class Hall:
+    """Where rows are answered: who grades, the rows, the tokenizer, how answers are given, and who hears how far it is."""
+
+    task: Grades
+    rows: Sequence[Example]
+    words: Any
+    settings: config.Evaluate | config.Choose
+    events: Events
+
+    @cached_property
+    def prompts(self) -> list[list[int]]:
+        """The rows as they are, as ids."""
+        return [prompt_ids(self.words, row.messages) for row in self.rows]
+
+    def sit(self, model: Any, name: str, prompts: Sequence[list[int]] | None = None) -> list[Answered]:
+        """Greedy, graded answers of a model to the rows, or to other prompts of ids, one per row; batched by their length."""
+        prompts, total = prompts or self.prompts, len(self.rows)
+        order = sorted(range(total), key=lambda i: len(prompts[i]))
+        found: dict[int, Answered] = {}
+        for start in range(0, total, self.settings.batch_size):
+            batch = order[start : start + self.settings.batch_size]
+            said = answered(model, self.words, [prompts[i] for i in batch], self.settings.max_new_tokens)
+            for i, one in zip(batch, said, strict=True):
+                text, count = self.words.decode(one.ids).strip(), len(one.ids)
+                score, logprob = self.task.grade(self.rows[i], [text])[0], rounded(one.logprob)
+                found[i] = Answered(text, count, count < self.settings.max_new_tokens, score, logprob)
+            self.events(name, done=len(found), total=total)
+        return [found[i] for i in range(total)]
+
+
+def exam_hall(
+    task: Grades, exam: Source, tokenizer: Source, evaluate: config.Evaluate, seed: int, events: Events
+) -> Hall:
+    """The hall of an exam, with as many of its rows as are asked for."""
+    rows = chosen(read_exam(Path(exam.path)), evaluate.rows, seed)
+    return Hall(task, rows, models.load_tokenizer(tokenizer), evaluate, events)
+
+
+def rounded(logprob: float | None) -> float | None:
+    """A log-probability as it is kept."""
+    return None if logprob is None else round(logprob, 4)
 
 
 def kind(reason: str) -> str:
     """The kind of reason for a score below 1: what it says before its particulars."""
     return reason.split(":")[0].split(" on copy")[0]
-
-
-def counted(events: Events, name: str, total: int, done: int) -> None:
-    """Progress of the one who sits, by name."""
-    events(name, done=done, total=total)
 
 
 def parts(**sides: Sequence[Answered]) -> dict[str, dict[str, dict[str, float | None]]]:

@@ -6,18 +6,16 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from factory import config, fits, models
-from factory.chat import prompt_ids
 from factory.errors import Mistake
 from factory.rows import FIELDS, read_examples, read_table
 from factory.specialist import find
 from factory.stages.losses import Losses
 from factory.stages.order import Row, order
-from factory.stages.sitting import chosen, counted, sit
+from factory.stages.sitting import Hall, chosen
 from factory.store import Events, Made
 
 MARKER = "complete"
@@ -126,15 +124,11 @@ def scorer(
     kept: Made, words: Any, specialist: config.Specialist, choose: config.Choose, seed: int, events: Events
 ) -> Callable[[Any], float]:
     """The mean score of a model's answers to development rows."""
-    task = find(specialist.name)
-    rows = chosen(
-        [row for row in read_examples(kept.file("kept.parquet"), FIELDS) if row.split == "dev"], choose.rows, seed
-    )
-    prompts = [prompt_ids(words, row.messages) for row in rows]
+    dev = [row for row in read_examples(kept.file("kept.parquet"), FIELDS) if row.split == "dev"]
+    hall = Hall(find(specialist.name), chosen(dev, choose.rows, seed), words, choose, events)
 
     def score(model: Any) -> float:
-        progress = partial(counted, events, "development rows", len(rows))
-        return sum(one.score.value for one in sit(model, words, task, rows, prompts, choose, progress)) / len(rows)
+        return sum(one.score.value for one in hall.sit(model, "development rows")) / len(hall.rows)
 
     return score
 

@@ -5,7 +5,7 @@ A suite is a conf file (`conf/suite`) of a kind; a kind is a module beside this 
     VERSION                                  changes with anything that changes rows or scores
     ASKED                                    "answers": a model writes one; "choices": the likeliest is its answer;
                                              "loss": nothing is right or wrong, the figure is nats per token
-    files(suite, specialist)                 what is read, below the folder of sets, or whole paths
+    files(suite, specialist)                 what is read, below the folder of sets, or whole paths; without it suite.file
     rows(place, suite, specialist, seed)     the rows
     grade(rows, answers)                     for rows of one gold, per row one Graded per answer; none where a loss is asked for
     floors(rows)                             name -> per row a trivial answer, or the score that one has on the average
@@ -87,7 +87,8 @@ def names() -> list[str]:
 def source(asked: config.Config) -> Source:
     """The files of the configured suite by content, with the day where a set goes by it; Mistake where they are not there."""
     kind, suite = find(asked.suite.kind), asked.suite
-    files = [Path(name) for name in kind.files(suite, asked.specialist)]
+    read = kind.files(suite, asked.specialist) if hasattr(kind, "files") else [str(suite.file)]
+    files = [Path(name) for name in read]
     outside = [name for name in files if not name.is_absolute()]
     place = folder(suite) if outside else Path()
     if lacking := [name for name in files if not (place / name).is_file()]:

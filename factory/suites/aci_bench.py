@@ -15,17 +15,12 @@ from factory.suites import Row
 from factory.suites.mts_dialog import spoken
 from factory.suites.rouge import grade, text_row
 
-__all__ = ["ASKED", "VERSION", "files", "floors", "grade", "rows"]
+__all__ = ["ASKED", "VERSION", "floors", "grade", "rows"]
 
 VERSION = 1
 ASKED = "answers"
 PROMPT = "Question: Write the full note of this visit."
 COPIED = "the dialogue copied"
-
-
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """One part of the set."""
-    return [str(suite.file)]
 
 
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:

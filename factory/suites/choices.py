@@ -24,11 +24,6 @@ ASKS = re.compile(r"(?:answer to|solution to) the question: (.*?)\n\n(.*)\n\nAns
 CHOICE = re.compile(r"(?:Answer|Solution)(\d+): ")
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """The set."""
-    return [str(suite.file)]
-
-
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
     """The questions; a line with `good` and `bad` is a pair of sentences."""
     with lzma.open(place / str(suite.file), "rt", encoding="utf-8") as file:

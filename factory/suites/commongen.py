@@ -40,11 +40,6 @@ IRREGULAR = {
 """Forms that the rules of `forms` do not make."""
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """The set."""
-    return [str(suite.file)]
-
-
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
     """The concept sets, each a group of its own; the set has no texts, so the template is what is known to be right."""
     found = []

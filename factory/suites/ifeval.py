@@ -21,11 +21,6 @@ ASKED = "answers"
 REPEATED = "the prompt repeated"
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """The set."""
-    return [str(suite.file)]
-
-
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
     """The prompts, each a group of its own; nothing at all is an answer that keeps no constraint."""
     found = []

@@ -12,17 +12,12 @@ from factory.rows import read_jsonl
 from factory.suites import Row
 from factory.suites.rouge import grade, text_row
 
-__all__ = ["ASKED", "VERSION", "files", "floors", "grade", "rows"]
+__all__ = ["ASKED", "VERSION", "floors", "grade", "rows"]
 
 VERSION = 1
 ASKED = "answers"
 PROMPT = "\nQuestion: Say this in one short question."
 FIRST = "the first sentence"
-
-
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """The set."""
-    return [str(suite.file)]
 
 
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:

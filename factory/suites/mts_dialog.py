@@ -46,11 +46,6 @@ SECTIONS = {
 """The set's section headers in words."""
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """One part of the set."""
-    return [str(suite.file)]
-
-
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
     """The dialogues, asked for their section or its text; each is a group of its own: no two are known to be of one visit."""
     if suite.asks not in ("section", "note"):

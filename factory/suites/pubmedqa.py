@@ -21,11 +21,6 @@ LABELS = ("yes", "no", "maybe")
 MOST = "the commonest answer"
 
 
-def files(suite: config.Suite, specialist: Any) -> list[str]:
-    """The set."""
-    return [str(suite.file)]
-
-
 def rows(place: Path, suite: config.Suite, specialist: Any, seed: int) -> list[Row]:
     """The questions, each a group of its own."""
     found = []

@@ -32,7 +32,7 @@ from factory.pipeline import exam
 from factory.records import Example, Score
 from factory.rows import read_exam
 from factory.specialist import Specialist, find
-from factory.stages.sitting import chosen, sit
+from factory.stages import sitting
 from tests.benchmarks.bench import make, quiet
 
 WORDS = ["specialist=sql", "base=nano", "runtime.device=cpu", "runtime.threads=1"]
@@ -67,11 +67,6 @@ class Hall:
     model: Any
     words: Any
     rows: list[Example]
-
-    @property
-    def prompts(self) -> list[list[int]]:
-        """The chats as ids."""
-        return [prompt_ids(self.words, row.messages) for row in self.rows]
 
     def first(self, count: int) -> Hall:
         """The same with fewer rows."""
@@ -113,7 +108,7 @@ class Contender:
 
 def factory(hall: Hall, grader: Grader) -> tuple[list[str], list[float]]:
     """The exam as `evaluate` has it."""
-    found = sit(hall.model, hall.words, grader, hall.rows, hall.prompts, hall.asked.evaluate, quiet)  # type: ignore[arg-type]
+    found = sitting.Hall(grader, hall.rows, hall.words, hall.asked.evaluate, quiet).sit(hall.model, "rows")
     return [one.text for one in found], [one.score.value for one in found]
 
 
@@ -197,7 +192,7 @@ def hall(folder: Path, adapter: Path | None, count: int) -> Hall:
     words, rows = models.load_tokenizer(tokenizer), read_exam(Path(exam(find("sql")).path))
     room = model.config.max_position_embeddings - asked.evaluate.max_new_tokens
     fitting = [row for row in rows if len(prompt_ids(words, row.messages)) <= room]
-    return Hall(asked, model, words, chosen(fitting, count, asked.seed))
+    return Hall(asked, model, words, sitting.chosen(fitting, count, asked.seed))
 
 
 def fastest(hall: Hall) -> int | str:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from factory import config, models
+from factory import config, models, packing
 from factory.chat import IGNORED, Tokens
 from factory.display import columns, console
 from factory.log import log_to
@@ -225,7 +225,7 @@ def loss(ring: Ring, adapter: str | None) -> float:
 
     asked, words = ring.asked, models.load_tokenizer(models.tokenizer_source(ring.asked.base))
     model = models.load_base(models.weights_source(asked.base), asked.base.weights, asked.runtime)
-    models.unpack(model)
+    packing.unpack(model)
     if adapter:
         model = PeftModel.from_pretrained(model, adapter)
     rows = ring.split("dev")

@@ -35,6 +35,7 @@ LAYERS = (
         "teachers",
         "answering",
         "models",
+        "packing",
         "registry",
         "gate",
         "sandbox",

@@ -17,6 +17,7 @@ from factory.records import Example
 from factory.rows import read_exam
 from factory.specialist import Inapplicable, find, names
 from factory.store import sha256
+from tests.drawn import drawn
 
 GOLDEN = Path(__file__).resolve().parent.parent / "golden"
 NAMES = names()
@@ -25,19 +26,6 @@ NAMES = names()
 @cache
 def exam(name: str) -> list[Example]:
     return read_exam(find(name).exam)
-
-
-@cache
-def drawn(name: str, side: str = "train", held_out: bool = False) -> list[Example]:
-    """What comes out of 300 random streams."""
-    task, found = find(name), []
-    settings = task.typed(load([f"specialist={name}"]).specialist.settings)
-    for index in range(300):
-        try:
-            found.append(task.example(index, 0, settings, side, held_out))
-        except Inapplicable:
-            continue
-    return found
 
 
 def test_sql_is_among_them() -> None:

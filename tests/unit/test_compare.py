@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import create_model
 
 from factory import config, exam, specialist
 from factory.records import Example, Score
 from factory.stages import compare, sitting
-from factory.stages.compare import Arm, Hall
-from factory.stages.sitting import Answered
+from factory.stages.compare import Arm
+from factory.stages.sitting import Answered, Hall
 
 
 class Words:
@@ -59,8 +60,8 @@ def test_the_nearest_rows_answer_is_graded_as_any_other(in_sums_folder: Path) ->
     settings = task.typed(asked.specialist.settings)
     rows = [task.example(i, 0, settings, "exam") for i in range(4)]
     told = []
-    hall = Hall(task, rows, [*reversed(rows)], Words(), asked.evaluate, lambda *words, **_: told.append(words))
-    arm = compare.nearest_row(hall, config.Nearest(ngram=2))
+    hall = Hall(task, rows, Words(), asked.evaluate, lambda *words, **_: told.append(words))
+    arm = compare.nearest_row(hall, [*reversed(rows)], config.Nearest(ngram=2))
     assert [one.score.value for one in arm.answered] == [1.0] * 4, "the exam's own rows, as training rows, are right"
     assert arm.about == "the answer of the nearest of 4 training rows" and told
 
@@ -110,7 +111,7 @@ def test_a_survey_is_asked_of_each_side_with_the_training_answers(monkeypatch: p
 
     task = replace(
         specialist.find("sql"),
-        state=dict,  # type: ignore[arg-type]
+        state=create_model("Anything"),
         survey=lambda states, texts, seen: {"copied": sum(text in seen for text in texts) / len(states)},
     )
     rows = [row("q", "a"), row("q", "b")]

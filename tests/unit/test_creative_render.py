@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import partial
 
 import pytest
 
-from factory.config import load
-from factory.records import Example
-from factory.specialist import Inapplicable, find
+from factory.specialist import find
 from factory.specialists.creative import lexicon
 from factory.specialists.creative.rhyme import pronunciations, rhymes, syllables
 from factory.specialists.creative.survey import distinct, masked, survey
+from tests.drawn import drawn, used
 
 PROMPTS = lexicon.read("prompts")
 FREQUENT = [act for act in PROMPTS if act.endswith("_sentence")]
 
 
-@cache
-def examples(side: str, held_out: bool) -> list[Example]:
-    task, found = find("creative"), []
-    settings = task.typed(load(["specialist=creative"]).specialist.settings)
-    for index in range(500):
-        try:
-            found.append(task.example(index, 0, settings, side, held_out))
-        except Inapplicable:
-            continue
-    return found
-
-
-def used(example: Example) -> list[tuple[str, str]]:
-    """The phrases of an example: act and phrase."""
-    pairs = [name.rsplit(".", 1) for name in example.provenance["renderings"]]
-    return [(act, PROMPTS[act][int(index)]) for act, index in pairs if act != "style"]
+examples = partial(drawn, "creative", streams=500)
 
 
 def test_training_uses_no_held_out_phrase() -> None:
-    said = [phrase for example in examples("train", False) for _, phrase in used(example)]
+    said = [phrase for example in examples("train", False) for _, phrase in used(example, PROMPTS)]
     assert len(said) > 3000
     assert [phrase for phrase in said if phrase.startswith("~")] == []
 
 
 def test_a_held_out_rendering_uses_one_wherever_there_is_one() -> None:
     for example in examples("exam", True):
-        for act, phrase in used(example):
+        for act, phrase in used(example, PROMPTS):
             assert phrase.startswith("~") or not any(other.startswith("~") for other in PROMPTS[act])
 
 

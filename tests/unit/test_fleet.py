@@ -55,7 +55,7 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                     raise error
                 return {}
 
-            make.__signature__ = signature_of(stage)  # type: ignore[attr-defined]
+            vars(make)["__signature__"] = signature_of(stage)
             return Stage(stage.makes, make, stage.version)
 
         monkeypatch.setattr(pipeline, "STAGES", tuple(of(stage) for stage in pipeline.STAGES))

