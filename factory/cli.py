@@ -82,7 +82,8 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
                number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
   reproduce [VERSION]    makes it again from what the registry holds, and says identical or what differs. --to FOLDER
-  gc           what no version, alias or named configuration needs, with its size. --remove: removes it
+  gc           products, measurements and copies that no version, alias or named configuration needs, with their size.
+               --remove: removes them
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
