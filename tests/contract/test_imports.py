@@ -70,6 +70,7 @@ LAYERS = (
         "growth",
         "interference",
         "noise",
+        "over_seeds",
         "new",
         "lineage",
         "sides",

@@ -176,6 +176,7 @@ def test_a_sitting_goes_with_the_adapter_that_sat(beside, capsys: pytest.Capture
     """That of the base stays as long as a configuration that is named stands on it."""
     runs, words = beside("adapter")
     assert main(["suite", "exam", "base,adapter,gold", "suite.rows=2", *words]) == 0
+    capsys.readouterr()
     assert main(["gc", *words]) == 0
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "suites" in line]
     assert "exam-" in line and "gold" in line
