@@ -128,6 +128,7 @@ __all__ = [
     "load",
     "of_specialist",
     "resolve_path",
+    "search_path",
     "typed",
     "user_conf_dir",
 ]
@@ -297,15 +298,19 @@ def _compose(overrides: Sequence[str], own: Path | None) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    search = [f"hydra.searchpath=['file://{_quoted(own.as_posix())}']"] if own else []
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed = compose("config", [*search, *overrides])
+            composed = compose("config", [*search_path(own), *overrides])
         _refuse_missing(OmegaConf.missing_keys(composed))
         plain: dict[str, Any] = OmegaConf.to_container(composed, resolve=True)  # type: ignore[assignment]
         return plain
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _compose_mistake(error, overrides, own) from None
+
+
+def search_path(own: Path | None) -> list[str]:
+    """The override by which Hydra finds a user's own `conf/` too."""
+    return [f"hydra.searchpath=['file://{_quoted(own.as_posix())}']"] if own else []
 
 
 def _quoted(text: str) -> str:

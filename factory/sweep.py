@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
-from factory.config import conf_dir
+from factory.config import conf_dir, search_path, user_conf_dir
 from factory.errors import Mistake
 
 
@@ -54,6 +54,7 @@ def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
             "hydra.output_subdir=null",
             "hydra/job_logging=none",
             "hydra/hydra_logging=none",
+            *search_path(user_conf_dir()),
             *overrides,
         ]
         hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
