@@ -42,6 +42,8 @@ FREE = (
     "gc",
 )
 """Verbs with words that are no overrides."""
+INTERRUPTED = 130
+"""Exit code."""
 HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
 
   run          all stages, making only what is missing, then register
@@ -59,7 +61,7 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   show [GROUP] the composed, typed configuration
   preview      rendered rows with the trained span marked
   part I/N     every N-th shard of the candidates, from the I-th on, for machines that share a folder; then generate
-  sweep        one run per point of a grid: train.lora.rank=8,16
+  sweep        one run per point of a grid: train.lora.rank=8,16. Points that differ by seed=0,1,2 alone are summed up
   suite NAME[,NAME] [WHO[,WHO]]   real sets and the exam, asked of anyone: base, adapter, the alias or number of a version, a
                folder with an adapter; gold and wrong check the grading: 100 % and 0. No WHO: base,adapter. --json: as data
   judge [A B]  which answers to the exam a model behind a server thinks better, in both orders, with control for length, and
@@ -86,7 +88,8 @@ HELP = """factory VERB [KEY=VALUE ...]     configuration in, specialists out
   why [VERSION [ROW]]    where a version comes from, or the training rows nearest to its answer to an exam row (an id, or its
                number in the report) or to a prompt; VERSION is a number or an alias. --json: the same as data
   reproduce [VERSION]    makes it again from what the registry holds, and says identical or what differs. --to FOLDER
-  gc           what no version, alias or named configuration needs, with its size. --remove: removes it
+  gc           products, measurements and copies that no version, alias or named configuration needs, with their size.
+               --remove: removes them
   ask "TEXT"   an answer from the registered champion (- reads the text from standard input)
   pretrain     make an embedded base from conf/pretrain
   growth       an adapter on each snapshot of that training, and the exam: a table on the base's card
@@ -123,7 +126,7 @@ def main(argv: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         complain("interrupted: nothing half-made counts, the same command goes on where it was")
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 0
@@ -154,13 +157,20 @@ def dispatch(argv: list[str]) -> int:
 
 
 def sweep(verb: str, overrides: list[str], rest: list[str]) -> int:
-    """One run per point of a grid."""
+    """One run per point of a grid; then a table of what the seed does, where points differ by nothing else."""
     from factory.sweep import points
     from factory.sweep import sweep as launch
 
-    for point in points(overrides):
-        loaded(point)
-    return launch(overrides, lambda point: main(["run", *point]))
+    def run(point: list[str]) -> int:
+        if (code := main(["run", *point])) == INTERRUPTED:
+            raise KeyboardInterrupt
+        return code
+
+    every = points(overrides)
+    asked = [loaded(point) for point in every]
+    code = launch(overrides, run)
+    making.summed(every, asked)
+    return code
 
 
 Verb = Callable[[str, list[str], list[str]], int]

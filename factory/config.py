@@ -143,6 +143,7 @@ __all__ = [
     "load",
     "of_specialist",
     "resolve_path",
+    "search_path",
     "typed",
     "user_conf_dir",
 ]
@@ -312,14 +313,18 @@ def _compose(overrides: Sequence[str], own: Path | None) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    search = [f"hydra.searchpath=['file://{_quoted(own.as_posix())}']"] if own else []
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
-            composed = compose("config", [*search, *overrides])
+            composed = compose("config", [*search_path(own), *overrides])
         _refuse_missing(OmegaConf.missing_keys(composed))
         return cast(dict[str, Any], OmegaConf.to_container(composed, resolve=True))
     except (HydraException, OmegaConfBaseException, YAMLError) as error:
         raise _compose_mistake(error, overrides, own) from None
+
+
+def search_path(own: Path | None) -> list[str]:
+    """The override by which Hydra finds a user's own `conf/` too."""
+    return [f"hydra.searchpath=['file://{_quoted(own.as_posix())}']"] if own else []
 
 
 def _quoted(text: str) -> str:

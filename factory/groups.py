@@ -351,6 +351,7 @@ class Gate(Group):
     mib: PositiveFloat | None  #: of the adapter, at most; null: any
     tokens_per_answer: PositiveFloat | None  #: on the average, at most; null: any
     seconds_per_answer: PositiveFloat | None  #: in a batch of the exam, on the average, at most; null: any
+    cost_per_1000: PositiveFloat | None  #: money for 1,000 answers by runtime.price_per_hour, at most; null: any
 
 
 Web = Annotated[Address, Field(pattern=r"^https?://")]
@@ -409,6 +410,7 @@ class Runtime(Group):
     device: Literal["auto", "cpu", "cuda"]  #: auto: cuda where there is one
     memory: PositiveInt | None  #: MiB that a training may hold in all; null: what is free
     release: PositiveInt | None  #: MiB from which a freed block goes back to the system at once; null: glibc decides
+    price_per_hour: PositiveFloat | None  #: money an hour of the machine costs, in the user's currency; null: unknown
     offline: bool  #: never ask the hub
     calls: Calls  #: how a teacher's server is called
 

@@ -20,9 +20,12 @@ from factory.rows import read_table
 from factory.stages.crossing import exam_cell, text_cell
 from factory.stats import Interval, paired_bootstrap
 from factory.store import Events, Made, Source, Stage
+from factory.suites.who import of_folder
 
 EXAM, TEXT = Stage("cell", exam_cell, version=1), Stage("cell", text_cell, version=1)
 BASE = "base"
+GENERAL = "general"
+"""Folder of the cells that are the base's own text."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def interference(asked: Mapping[str, Config], events: Events) -> Matrix:
     """
     models.go_offline(next(iter(asked.values())).runtime)
     champions = {name: registry.fetch(one.registry, one.registry.alias, fetched(one)) for name, one in asked.items()}
-    adapters = {name: pipeline.adapter_source(folder) for name, (folder, _) in champions.items()}
+    adapters = {name: of_folder(folder) for name, (folder, _) in champions.items()}
     versions = {name: f"version {version.version}" for name, (_, version) in champions.items()}
     if len({(one.base.name, one.adapted.model_dump_json()) for one in asked.values()}) > 1:
         raise Mistake("interference", "the specialists have different bases", "name one base for all")
@@ -110,7 +113,7 @@ def kept(asked: Config, adapters: Mapping[str, Source], events: Events) -> Itera
     text = pipeline.general(asked)
     if text is None:
         return
-    done = partial(made, TEXT, shared(asked) | {"general": text}, {}, asked, "general")
+    done = partial(made, TEXT, shared(asked) | {"general": text}, {}, asked, GENERAL)
     alone = done(None, BASE, events).manifest["counts"]["loss"]
     for name, adapter in adapters.items():
         yield Kept(name, done(adapter, name, events).manifest["counts"]["loss"], alone)

@@ -19,6 +19,7 @@ from factory import registry, specialist
 from factory.calibration import auroc, binned, calibration_error
 from factory.config import Config, Registry
 from factory.errors import Mistake
+from factory.gate.costs import per_1000
 from factory.lineage import Origin, origin
 from factory.registry.events import CANDIDATE
 from factory.registry.evidence import SECONDS
@@ -75,7 +76,7 @@ def sides(asked: Config, names: Sequence[str] = ()) -> dict[str, Any]:
     found = [Side("base", None, answers_of(newest, "base", rows))]
     found += [Side(named(one, asked.registry.alias), one, answers_of(one, "adapter", rows)) for one in origins]
     how = (asked.evaluate.bootstrap, asked.evaluate.confidence, asked.seed)
-    families = [row["family"] for row in rows]
+    families, price = [row["family"] for row in rows], asked.runtime.price_per_hour
     return {
         "specialist": asked.specialist.name,
         "model": asked.registry.model,
@@ -84,7 +85,7 @@ def sides(asked: Config, names: Sequence[str] = ()) -> dict[str, Any]:
         "rows": len(rows),
         "families": len(set(families)),
         "confidence": asked.evaluate.confidence,
-        "notes": notes(origins, rows),
+        "notes": [*notes(origins, rows), *([] if price is None else priced(origins))],
         "sides": {side.name: about(side) for side in found},
         "scores": {side.name: asdict(mean_interval(side.scores, families, *how)) for side in found},
         "differences": [difference(*pair, families, how) for pair in combinations(found, 2)],
@@ -92,7 +93,8 @@ def sides(asked: Config, names: Sequence[str] = ()) -> dict[str, Any]:
         "errors": errors(rows, found),
         "calibration": {side.name: calibration(side) for side in found},
         "lengths": lengths(rows, found),
-        "costs": {side.name: costs(side, newest) for side in found},
+        "price_per_hour": price,
+        "costs": {side.name: costs(side, newest, price) for side in found},
     }
 
 
@@ -159,6 +161,18 @@ def notes(origins: Sequence[Origin], rows: Sequence[Row]) -> list[str]:
     if other := sum(a["answer"] != b["answer"] for a, b in zip(before, after, strict=True)):
         said.append(f"in {other} rows the base answered otherwise when {first.name} was evaluated than for {last.name}")
     return said
+
+
+def priced(origins: Sequence[Origin]) -> list[str]:
+    """What a reader must know of money: seconds on unlike machines are counted at one price."""
+    machines = {tuple(machine(one).items()) for one in origins}
+    return ["they were evaluated on different machines, and runtime.price_per_hour is one"] if len(machines) > 1 else []
+
+
+def machine(one: Origin) -> dict[str, Any]:
+    """What a version was evaluated on, as far as it is recorded."""
+    made_with = one.products["report"].made_with
+    return {name: made_with[name] for name in ("cpu", "device", "threads") if name in made_with}
 
 
 def about(side: Side) -> dict[str, Any]:
@@ -293,18 +307,19 @@ def correlation(first: Iterable[float], second: Iterable[float]) -> float | None
     return float(spearmanr(one, two).statistic) if len(set(one)) > 1 and len(set(two)) > 1 else None
 
 
-def costs(side: Side, newest: Origin) -> dict[str, Any]:
-    """Tokens and seconds of an answer, how many were cut off, and the adapter's bytes."""
+def costs(side: Side, newest: Origin, price: float | None) -> dict[str, Any]:
+    """Tokens and seconds of an answer, money for 1,000 by the price of an hour, how many were cut off, the adapter's bytes."""
     tokens = [one["tokens"] for one in side.answers]
     where, who = (side.origin, "adapter") if side.origin else (newest, "base")
-    made_with = where.products["report"].made_with
+    took = seconds(where, who)
     return {
         "tokens": sum(tokens),
         "tokens_per_answer": sum(tokens) / len(tokens),
         "cut_off": sum(not one["stopped"] for one in side.answers),
-        "seconds_per_answer": seconds(where, who),
+        "seconds_per_answer": took,
+        "cost_per_1000": per_1000(took, price),
         "batch_size": where.config["evaluate"]["batch_size"],
-        "machine": {name: made_with[name] for name in ("cpu", "device", "threads") if name in made_with},
+        "machine": machine(where),
         "adapter_bytes": int(side.origin.tags["adapter_bytes"]) if side.origin else None,
     }
 

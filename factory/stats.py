@@ -91,6 +91,38 @@ def bootstrap(
     return Interval(float(value), float(low), float(high))
 
 
+def over_seeds(
+    gains: Sequence[Sequence[float]], groups: Sequence[Sequence[str]], resamples: int, confidence: float, seed: int
+) -> Interval:
+    """The mean gain over seeds, each with the gains and groups of its rows, with an interval for another seed and other groups.
+
+    How far the ends lie is what groups make of the mean over seeds (`paired_bootstrap`) and, squared and added, Student's t
+    times the standard error of the seeds' means. Seeds are too few to be drawn: three of them cover 78 to 94 % where 95
+    are said. What seeds and groups make together is in both parts, so it covers rather more. One seed has no spread.
+    """
+    flat, named = [gain for each in gains for gain in each], [group for each in groups for group in each]
+    found = mean_interval(flat, named, resamples, confidence, seed)
+    reach = t_of(len(gains), confidence) * deviation([float(np.mean(each)) for each in gains]) / math.sqrt(len(gains))
+    ends = (
+        found.value - math.hypot(found.value - found.low, reach),
+        found.value + math.hypot(found.high - found.value, reach),
+    )
+    low, high = np.clip(ends, min(flat), max(flat))
+    return Interval(found.value, float(low), float(high))
+
+
+def t_of(number: int, confidence: float) -> float:
+    """Student's t for the mean of so many: 4.30 for 3 at 95 %."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(number - 1, (1 + confidence) / 2)) if number > 1 else 0.0
+
+
+def deviation(values: Sequence[float]) -> float:
+    """The standard deviation of what these are a sample of; 0 of one, which has none that could be seen."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
 @dataclass(frozen=True)
 class McNemar:
     """Rows only the second got right, rows only the first did, and the exact two-sided p-value."""

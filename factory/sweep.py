@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
-from factory.config import conf_dir
+from factory.config import conf_dir, search_path, user_conf_dir
 from factory.errors import Mistake
 
 
@@ -39,17 +41,34 @@ def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
     codes = []
 
     def job(_: object) -> None:
-        task = [text for text in HydraConfig.get().overrides.task if not text.startswith("hydra")]
-        codes.append(run(task))
+        words = [text for text in HydraConfig.get().overrides.task if not text.startswith("hydra")]
+        task = [text.removesuffix("=null") if text.startswith("~") else text for text in words]  # as it was written
+        with apart():
+            codes.append(run(task))
 
-    sys.argv = [
-        "factory sweep",
-        "--multirun",
-        "hydra.sweep.dir=runs/sweeps/${now:%Y%m%d-%H%M%S}",
-        "hydra.output_subdir=null",
-        "hydra/job_logging=none",
-        "hydra/hydra_logging=none",
-        *overrides,
-    ]
-    hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+    with TemporaryDirectory() as place:
+        sys.argv = [
+            "factory sweep",
+            "--multirun",
+            f"hydra.sweep.dir={place}",
+            "hydra.output_subdir=null",
+            "hydra/job_logging=none",
+            "hydra/hydra_logging=none",
+            *search_path(user_conf_dir()),
+            *overrides,
+        ]
+        hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
     return max(codes, default=0)
+
+
+@contextmanager
+def apart() -> Iterator[None]:
+    """Without the Hydra that is at the sweep: there is one at a time, and a run composes its own configuration."""
+    from hydra.core.global_hydra import GlobalHydra
+
+    sweeping = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = sweeping

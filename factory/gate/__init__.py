@@ -4,7 +4,7 @@
     data        no family, text or mark of the exam among what was trained on
     weights     alive, its weights named as PEFT loads them, on the base of this configuration
     conduct     it answers and does not refuse, repeats no training row, and leaves the base able to do the rest
-    costs       bytes, tokens and seconds of an answer, where there is a budget
+    costs       bytes; tokens, seconds and money of an answer, where there is a budget
 
 REJECT where a finding speaks against the version, else HOLD where one is too little to tell, else PROMOTE. It knows no
 registry: who holds the alias is given, and what the registry gives back (docs/decisions/gate.md).
@@ -63,7 +63,7 @@ def gate(
             *sound(folder, weights),
             matching(folder, weights, asked),
             *conduct(checkup, wanted),
-            *affordable(counts["adapter_bytes"], report, planned["report"].facts, wanted),
+            *affordable(counts["adapter_bytes"], report, planned["report"].facts, wanted, asked.runtime.price_per_hour),
             *more,
         ]
     )

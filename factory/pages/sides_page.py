@@ -8,7 +8,7 @@ from typing import Any
 
 from factory.pages.report_page import axis, confidence, drawn, laid
 
-HEADS = ("side", "version", "score", "interval", "over the base", "tokens", "seconds")
+HEADS = ("side", "version", "score", "interval", "over the base", "tokens", "seconds", "cost of 1,000")
 """Columns of the table that a terminal shows."""
 FEW = 8
 """Values of a label up to which its cuts are open on the page; of more they are folded."""
@@ -36,7 +36,7 @@ def page(found: dict[str, Any]) -> str:
 
 
 def cells(found: dict[str, Any], name: str) -> tuple[str, ...]:
-    """A side's line of that table: score and lead over the base with their intervals, tokens and seconds of an answer."""
+    """A side's line of that table: score and lead over the base with their intervals, tokens and seconds of an answer, money."""
     version, score, cost = found["sides"][name]["version"], found["scores"][name], found["costs"][name]
     over = [one["difference"] for one in found["differences"] if (one["first"], one["second"]) == ("base", name)]
     told = [f"{100 * one['value']:+.1f} ({100 * one['low']:+.1f} to {100 * one['high']:+.1f})" for one in over]
@@ -48,6 +48,7 @@ def cells(found: dict[str, Any], name: str) -> tuple[str, ...]:
         told[0] if told else "-",
         f"{cost['tokens_per_answer']:.1f}",
         "not recorded" if cost["seconds_per_answer"] is None else f"{cost['seconds_per_answer']:.3f}",
+        "-" if cost["cost_per_1000"] is None else f"{cost['cost_per_1000']:.3g}",
     )
 
 

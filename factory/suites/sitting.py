@@ -29,6 +29,8 @@ from factory.suites.asking import KEPT, Hall, Said, asked
 from factory.suites.figures import Scored, figures
 
 Check = Literal["gold", "wrong"]
+SUITES = "suites"
+"""Folder of the sittings."""
 BROKEN = (
     KeyError,
     ValueError,
@@ -76,7 +78,7 @@ def planned(asked_for: config.Config, sets: Source, sitter: Sitter) -> tuple[Sta
     if own:
         versions["specialist"] = find_specialist(asked_for.specialist.name).version
     stage = Stage(asked_for.suite.name, sit, version=1)
-    return stage, given, store.plan(stage, given, versions, Path(asked_for.runtime.runs) / "suites")
+    return stage, given, store.plan(stage, given, versions, Path(asked_for.runtime.runs) / SUITES)
 
 
 def sat(asked_for: config.Config, sets: Source, sitter: Sitter, events: Events) -> tuple[Made, bool]:

@@ -51,6 +51,17 @@ def able_to_register(asked: Mapping[str, config.Config]) -> None:
         registry.ready(one.registry)
 
 
+def summed(points: list[list[str]], asked: list[config.Config]) -> None:
+    """What the seed does, a line per setting, where points of a sweep differ by it alone."""
+    from factory import over_seeds
+
+    found = over_seeds.settings(points, asked)
+    if rows := list(over_seeds.lines(found)):
+        Display(asked[0]).table(over_seeds.HEADS, rows)
+    for note in over_seeds.notes(found) if found else ():
+        plain(f"  {note}")
+
+
 def registered(
     asked: Mapping[str, config.Config], made: Mapping[str, Mapping[str, Made]], display: Display
 ) -> tuple[dict[str, str], dict[str, FactoryError]]:

@@ -127,13 +127,14 @@ def reproduce(verb: str, overrides: list[str], rest: list[str]) -> int:
 
 def gc(verb: str, overrides: list[str], rest: list[str]) -> int:
     """What nobody needs; with `--remove` it goes."""
+    from factory.base.pretrain import workplace
     from factory.gc import left, removed
 
     if rest not in ([], ["--remove"]):
         raise Mistake(rest[0], "not an override", "write key=value, or --remove")
     asked = several(overrides)
     with Display(next(iter(asked.values()))) as display:
-        found = left(asked)
+        found = left(asked, [workplace(one.pretrain, one.runtime) for one in asked.values()])
     if not found:
         plain("nothing: versions, aliases or the named configuration need all there is")
         return 0

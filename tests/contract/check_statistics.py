@@ -10,10 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
-from factory.stats import paired_bootstrap, seen
+from factory.stats import mean_interval, over_seeds, paired_bootstrap, seen
 
 CONFIDENCE, POWER = 0.95, 0.8
 RESAMPLES = 2000
@@ -54,6 +55,31 @@ class World:
         return np.clip(rng.beta(mean * strength, (1 - mean) * strength, len(self.sizes)), 1e-6, 1 - 1e-6)
 
 
+@dataclass(frozen=True)
+class Reruns:
+    """A recipe on an exam, run with several seeds: the adapter's rates move by `spread` from seed to seed, all alike.
+
+    The base is one for all seeds, and so is a row's luck, but for a share `own` of rows whose luck is the seed's.
+    """
+
+    world: World
+    seeds: int
+    spread: float
+    own: float = 0.3
+
+    def sat(self, rng: np.random.Generator) -> tuple[list[list[float]], list[list[str]]]:
+        """The gains of every seed on one exam drawn from it, and the families."""
+        world = self.world
+        place = np.repeat(np.arange(len(world.sizes)), world.sizes)
+        base, adapter = (world.rates(mean, rng)[place] for mean in (world.base, world.adapter))
+        shared, luck = rng.random((2, len(place)))
+        found = []
+        for moved in rng.normal(0, self.spread, self.seeds):
+            theirs = np.where(rng.random(len(place)) < self.own, rng.random(len(place)), luck)
+            found.append(((theirs < adapter + moved).astype(float) - (shared < base)).tolist())
+        return found, [place.astype(str).tolist()] * self.seeds
+
+
 def sizes() -> dict[str, list[int]]:
     """Rows per family: thirty families of ten, and the shipped exams."""
     from factory.rows import read_exam
@@ -86,6 +112,18 @@ def coverage(world: World, exams: int, resamples: int = RESAMPLES) -> tuple[floa
     return inside / exams, above / exams
 
 
+def coverage_over_seeds(reruns: Reruns, exams: int, resamples: int = RESAMPLES) -> tuple[float, float]:
+    """The share of intervals over seeds that hold the truth, and of those of one seed's report."""
+    rng, inside, alone, truth = np.random.default_rng(13), 0, 0, reruns.world.adapter - reruns.world.base
+    for exam in range(exams):
+        gains, families = reruns.sat(rng)
+        found = over_seeds(gains, families, resamples, CONFIDENCE, exam)
+        one = mean_interval(gains[0], families[0], resamples, CONFIDENCE, exam)
+        inside += found.low <= truth <= found.high
+        alone += one.low <= truth <= one.high
+    return inside / exams, alone / exams
+
+
 def power(world: World, exams: int, resamples: int = RESAMPLES) -> tuple[float, float]:
     """The smallest detectable difference as foretold from one large null exam, and how often such a one is seen."""
     rng = np.random.default_rng(12)
@@ -107,6 +145,12 @@ def main(words: list[str]) -> int:
     for name, rows in sizes().items():
         least, hit = power(World(name, rows, 0.3, 0.3, 0.05), exams)
         print(f"{name:40} {100 * least:.1f} points should be seen in {POWER:.0%}, are in {hit:.1%}", flush=True)
+    for name, seeds, spread in product(("30 of 10", "sql", "medical"), (2, 3, 5), (0.0, 0.02, 0.05, 0.1)):
+        reruns = Reruns(World(name, sizes()[name], 0.2, 0.35, 0.1), seeds, spread)
+        inside, alone = coverage_over_seeds(reruns, exams)
+        low += inside < 0.9
+        what = f"{name}: {seeds} seeds, {100 * spread:g} points apart"
+        print(f"{what:40} covered {inside:6.1%}, by one seed's report {alone:6.1%}", flush=True)
     print(f"{time.process_time() - started:.0f} CPU-seconds")
     return int(low > 0)
 

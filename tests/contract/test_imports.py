@@ -72,6 +72,7 @@ LAYERS = (
         "interference",
         "judging",
         "noise",
+        "over_seeds",
         "new",
         "lineage",
         "sides",

@@ -54,6 +54,19 @@ def test_the_version_carries_its_evidence(full) -> None:
     assert version.tags["adapter_key"].startswith(full.product("adapter").name.removeprefix("adapter-"))
 
 
+def test_a_sweep_over_seeds_is_summed_up(factory, beside) -> None:
+    """The first seed is found up to the checkup, the second made anew; nothing of the sweep itself is left."""
+    runs, words = beside("checkup")
+    done = factory("sweep", "seed=0,1", *words, "runtime.jobs=1", "~compare.arms.full", "~compare.arms.random")
+    assert done.code == 5, done.err
+    assert len(versions(words)) == 2 and len(list((runs / "sql").glob("report-*"))) == 2
+    head, line, *notes = done.out.splitlines()[-5:]
+    assert head.split()[:4] == ["setting", "seeds", "score", "deviation"]
+    assert line.split()[:3] == ["as", "configured", "2"]
+    assert any("others for each seed (evaluate.rows=24)" in note for note in notes), done.out
+    assert not (runs / "sweeps").exists()
+
+
 def test_a_second_run_finds_everything_and_makes_nothing(full, factory) -> None:
     before = times(full.runs)
     done = factory("run", *full.words)

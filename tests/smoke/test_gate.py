@@ -173,6 +173,8 @@ def test_the_matrix_is_made_once_and_found_again(full, chosen: str, capsys: pyte
     assert found["adapters"] == {"sql": "version 1"} and found["cells"][0]["rows"] == 4
     assert abs(found["kept"][0]["loss"] - found["kept"][0]["base"]) < 1
     assert len(list((full.runs / "sql").glob("cell-*"))) == 2
+    assert main(["gc", *full.words, "seed=5"]) == 0
+    assert "cell-" not in capsys.readouterr().out, "they measure a version that is alive"
 
 
 def test_noise_says_what_changes(full, capsys: pytest.CaptureFixture[str]) -> None:

@@ -172,6 +172,20 @@ def test_products_and_half_registrations_that_nobody_needs_go(full, beside, caps
     assert capsys.readouterr().out.startswith("nothing: ")
 
 
+def test_a_sitting_goes_with_the_adapter_that_sat(beside, capsys: pytest.CaptureFixture[str]) -> None:
+    """That of the base stays as long as a configuration that is named stands on it."""
+    runs, words = beside("adapter")
+    assert main(["suite", "exam", "base,adapter,gold", "suite.rows=2", *words]) == 0
+    capsys.readouterr()
+    assert main(["gc", *words]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "suites" in line]
+    assert "exam-" in line and "gold" in line
+    assert main(["gc", "--remove", *words, "train.steps=1"]) == 0
+    (path,) = (runs / "suites").glob("exam-*")
+    assert json.loads((path / "manifest.json").read_text())["asked"]["adapter"] is None
+    assert not list((runs / "sql").glob("adapter-*"))
+
+
 def test_the_key_is_made_as_it_was(full) -> None:
     """What `reproduce` tries the specialist's versions with."""
     (step,) = pipeline.steps(config.load(full.words), "examples")

@@ -139,6 +139,9 @@ def test_a_looser_filter_does_not_loosen_the_gate(plant: Plant) -> None:
     assert judged(planted, "registry.gate.contamination.threshold=0.999999").word == "REJECT"
 
 
+MONEY = "registry.gate.cost_per_1000=0.2"
+
+
 @pytest.mark.parametrize(
     ("budget", "says", "reason"),
     [
@@ -146,17 +149,22 @@ def test_a_looser_filter_does_not_loosen_the_gate(plant: Plant) -> None:
         ("registry.gate.tokens_per_answer=1", "REJECT", "2 tokens an answer, at most 1 wanted"),
         ("registry.gate.seconds_per_answer=0.2", "REJECT", "0.5 seconds an answer, at most 0.2 wanted"),
         ("registry.gate.seconds_per_answer=0.6", "PROMOTE", ""),
+        (f"{MONEY} runtime.price_per_hour=1.8", "REJECT", "0.25 money for 1,000 answers, at most 0.2 wanted"),
+        (f"{MONEY} runtime.price_per_hour=1.4", "PROMOTE", ""),
+        (MONEY, "HOLD", "no price for a budget of money: set runtime.price_per_hour"),
         ("registry.gate.mib=null", "PROMOTE", ""),
     ],
 )
 def test_a_budget_is_kept(budget: str, says: str, reason: str, plant: Plant) -> None:
-    verdict = judged(plant(), budget)
+    verdict = judged(plant(), *budget.split())
     assert verdict.word == says and "; ".join(verdict.reasons) == reason
 
 
 def test_a_figure_that_the_report_lacks_is_no_yes(plant: Plant) -> None:
     planted = plant()
     (planted["report"].folder / "facts.json").write_text("{}")
+    verdict = judged(planted, "registry.gate.cost_per_1000=9", "runtime.price_per_hour=1")
+    assert verdict.word == "HOLD" and verdict.reasons[0].startswith("the report does not say its money")
     verdict = judged(planted, "registry.gate.seconds_per_answer=9")
     assert verdict.word == "HOLD" and verdict.reasons[0].endswith("evaluate again")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,10 @@ from factory import registry
 from factory.cli import main
 from factory.config import Config, load
 from factory.errors import Mistake
-from factory.pages.sides_page import page
+from factory.lineage import origin
+from factory.pages.sides_page import cells, page
 from factory.rows import write_table
-from factory.sides import of_length, picked, sides, usual
+from factory.sides import of_length, picked, priced, sides, usual
 from factory.store import write
 from tests.products import WORDS, made, products
 
@@ -136,6 +138,26 @@ def test_costs_are_counted(found: dict[str, Any]) -> None:
     cost = found["costs"]["champion"]
     assert (cost["tokens"], cost["tokens_per_answer"], cost["cut_off"]) == (114, 9.5, 2)
     assert cost["adapter_bytes"] == 2048 and found["costs"]["base"]["adapter_bytes"] is None
+
+
+def test_money_is_seconds_at_a_price(two: Config, found: dict[str, Any]) -> None:
+    """0.5 and 0.25 seconds at 3.60 an hour are 0.50 and 0.25 for a thousand; who has no seconds costs nothing that is known."""
+    runtime = two.runtime.model_copy(update={"price_per_hour": 3.6})
+    priced = sides(two.model_copy(update={"runtime": runtime}), ["1", "2"])
+    cost = {name: one["cost_per_1000"] for name, one in priced["costs"].items()}
+    assert cost == {"base": pytest.approx(0.25), "version 1": None, "champion": pytest.approx(0.5)}
+    assert [cells(priced, name)[-1] for name in priced["sides"]] == ["0.25", "-", "0.5"]
+    assert "Money for 1,000 answers" in page(priced) and "at 3.6 an hour" in page(priced)
+    assert {one["cost_per_1000"] for one in found["costs"].values()} == {None}
+    assert "Money for" not in page(found) and "no <code>runtime.price_per_hour</code> is set" in page(found)
+
+
+def test_one_price_for_two_machines_is_said(two: Config) -> None:
+    first, second = (origin(two, number) for number in ("1", "2"))
+    assert priced([first, second]) == [], "none is recorded of either"
+    report = replace(first.products["report"], made_with={"cpu": "another", "threads": 1})
+    other = replace(first, products={**first.products, "report": report})
+    assert priced([other, second]) == ["they were evaluated on different machines, and runtime.price_per_hour is one"]
 
 
 def test_the_champion_and_the_one_beside_it_are_meant_where_none_is_named(asked: Config) -> None:

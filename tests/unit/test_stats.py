@@ -12,6 +12,7 @@ from factory.stats import (
     foreseen,
     mcnemar,
     mean_interval,
+    over_seeds,
     paired_bootstrap,
     seen,
     shared,
@@ -144,6 +145,38 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says(sizes: list[int
     from tests.contract.check_statistics import World, coverage
 
     assert 0.90 <= coverage(World("", sizes, 0.2, 0.35, 0.1), 200, 400)[0] <= 0.99
+
+
+# --- seeds ------------------------------------------------------------------------------------------------------------
+
+
+def test_over_seeds_the_ends_are_of_families_and_of_seeds() -> None:
+    """Seeds whose means are 0.48, 0.5 and 0.52: 4.3027 * 0.02 / sqrt(3) = 0.04968, squared and added to what families reach."""
+    rng = np.random.default_rng(1)
+    rows = rng.random(40) * 0.2
+    rows += 0.5 - rows.mean()
+    gains, families = [(rows + moved).tolist() for moved in (-0.02, 0, 0.02)], [str(i % 8) for i in range(40)]
+    found, alone = over_seeds(gains, [families] * 3, 400, 0.95, 0), mean_interval(rows.tolist(), families, 400, 0.95, 0)
+    assert found.value == pytest.approx(0.5) and alone.high - alone.low < 0.1
+    assert found.high - 0.5 == pytest.approx(((alone.high - 0.5) ** 2 + 0.04968**2) ** 0.5, abs=1e-4)
+    assert 0.5 - found.low == pytest.approx(((0.5 - alone.low) ** 2 + 0.04968**2) ** 0.5, abs=1e-4)
+
+
+def test_one_seed_has_the_interval_of_its_report_and_equal_seeds_too() -> None:
+    gains, families = [0.0, 1, 0, 1, 1, 0], list("aabbcc")
+    alone = mean_interval(gains, families, 200, 0.9, 0)
+    assert over_seeds([gains], [families], 200, 0.9, 0) == alone
+    assert over_seeds([gains] * 3, [families] * 3, 200, 0.9, 0) == alone
+
+
+@pytest.mark.parametrize(("seeds", "spread"), [(2, 0.05), (3, 0.0), (3, 0.1), (5, 0.05)])
+def test_the_interval_over_seeds_covers_what_another_seed_would_come_to(seeds: int, spread: float) -> None:
+    """300 recipes each; one seed's report knows nothing of the others. 1,000 of many: tests/contract/check_statistics.py."""
+    from tests.contract.check_statistics import Reruns, World, coverage_over_seeds
+
+    inside, alone = coverage_over_seeds(Reruns(World("", [10] * 30, 0.2, 0.35, 0.1), seeds, spread), 300, 200)
+    assert inside >= 0.92
+    assert spread < 0.1 or alone < 0.85
 
 
 # --- whole groups change sides ----------------------------------------------------------------------------------------

@@ -66,8 +66,10 @@ FREE = [
     "runtime.threads=1",
     "runtime.runs=elsewhere",
     "runtime.device=cpu",
+    "runtime.price_per_hour=2.5",
     "registry.alias=best",
     "registry.gate.margin=0.1",
+    "registry.gate.cost_per_1000=9",
 ]
 
 
