@@ -21,6 +21,7 @@ from factory.filters.near_duplicate import clusters
 from factory.lineage import Origin, Recorded
 from factory.nearest import likeness, terms
 from factory.records import Example
+from factory.registry.index import interval
 from factory.rows import TOLD, read_examples, read_jsonl, read_table
 
 NOTE = "nearest, not cause: these rows share the most rare words with the answer; nobody trained without them"
@@ -227,8 +228,10 @@ def about(origin: Origin) -> Iterator[str]:
     """A version in lines: what it is, what holds it, how it came to be."""
     tags = origin.tags
     held = f", {', '.join(origin.aliases)}" if origin.aliases else ""
-    yield f"{origin.name}{held}: {tags['base']} {tags['score_base']}, adapter {tags['score_adapter']}"
-    yield f"difference {tags['difference']}, gate {tags['validation_status']}; run {origin.run}"
+    base, adapter = (f"{float(tags[f'score_{who}']):.1%}" for who in ("base", "adapter"))
+    value, low, high = (f"{100 * end:+.1f}" for end in interval(tags["difference"]))
+    yield f"{origin.name}{held}: {tags['base']} {base}, adapter {adapter}"
+    yield f"difference {value} points [{low}, {high}], gate {tags['validation_status']}; run {origin.run}"
     for event in origin.events:
         alias = f" {event.alias}: version {event.before or 'nobody'} -> {event.after}" if event.alias else ""
         yield f"{event.when[:19]}Z {event.who} {event.what}{alias}, {event.outcome}{f': {event.why}' if event.why else ''}"

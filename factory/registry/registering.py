@@ -154,7 +154,7 @@ def experiment_id(ours: MlflowClient, settings: config.Registry) -> str:
 def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) -> dict[str, str]:
     """What a version says of itself: keys, digests, scores, the gate's verdict."""
     report, contract = report_of(planned), json.loads(planned["adapter"].file("adapter/contract.json").read_text())
-    figures = {name: f"{report[name]['value']:.4f}" for name in ("base", "adapter")}
+    figures = {name: f"{report[name]['value']:.6f}" for name in ("base", "adapter")}
     between = report["difference"]
     return {
         KEY: planned["report"].key,
@@ -172,7 +172,7 @@ def tags(planned: Mapping[str, Made], asked: config.Config, verdict: Verdict) ->
         "adapter_bytes": str(planned["adapter"].manifest["counts"]["adapter_bytes"]),
         "score_base": figures["base"],
         "score_adapter": figures["adapter"],
-        "difference": f"{between['value']:+.4f} [{between['low']:+.4f}, {between['high']:+.4f}]",
+        "difference": f"{between['value']:+.6f} [{between['low']:+.6f}, {between['high']:+.6f}]",
         "validation_status": "passed" if verdict.passed else "failed",
         **{f"{name}_key": made.key for name, made in planned.items() if name != "comparison"},
     }

@@ -44,7 +44,7 @@ def test_what_registering_gives_is_an_event(asked, register, monkeypatch: pytest
     assert first.who.startswith("anna@") and first.when.endswith("+00:00") and first.outcome == "done"
     assert second.alias == "candidate" and second.why.startswith("over version 1, which holds the alias, -0.2800")
     assert (third.before, third.after) == ("1", "3") and third.evidence["gate"] == {"word": "PROMOTE", "reasons": []}
-    assert third.evidence["difference"] == "+0.4000 [+0.3500, +0.4500]" and len(third.evidence["report"]) == 64
+    assert third.evidence["difference"] == "+0.400000 [+0.350000, +0.450000]" and len(third.evidence["report"]) == 64
 
 
 def test_registering_twice_is_once(asked, tmp_path: Path) -> None:

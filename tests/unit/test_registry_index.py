@@ -57,8 +57,8 @@ def test_it_says_what_mlflow_says(asked, register) -> None:
     assert [row.aliases for row in found.rows] == [("challenger",), ("candidate",), ("champion",)]
     assert [row.gate for row in found.rows] == ["promote", "reject", "promote"]
     assert [one["validation_status"] for one in tags] == ["passed", "failed", "passed"]
-    assert [f"{row.score:.4f}" for row in found.rows] == [one["score_adapter"] for one in tags]
-    assert [f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]" for row in found.rows] == [
+    assert [f"{row.score:.6f}" for row in found.rows] == [one["score_adapter"] for one in tags]
+    assert [f"{row.difference:+.6f} [{row.low:+.6f}, {row.high:+.6f}]" for row in found.rows] == [
         one["difference"] for one in tags
     ]
     assert [row.keys["report"] for row in found.rows] == [one["factory.key"] for one in tags]
