@@ -21,7 +21,7 @@ from factory.log import log_to
 from factory.pipeline import Step
 
 SPREAD = 6
-"""Steps that are timed, evenly spread over the order of the training's rows."""
+"""Steps that are timed, each standing for as many of the training's."""
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,17 @@ def few(train: config.Train) -> config.Train:
 
 
 def spread(order: list[int], lengths: list[int], train: config.Train) -> list[int]:
-    """The rows of the probe's steps: the longest first, then whole steps evenly spread over the order of the training."""
+    """The rows of the probe's steps: the longest first, then whole steps of the training, from its shortest to its longest.
+
+    They are the middles of as many equal parts of its steps, by their padded tokens, so their mean is that of all of them.
+    """
     size = train.rows_per_step
     longest = sorted(range(len(lengths)), key=lambda place: -lengths[place])
     first = [longest[place % len(longest)] for place in range(size)]
-    steps = [round(number * (len(order) // size - 1) / max(1, SPREAD - 1)) for number in range(SPREAD)]
-    return first + [place for step in steps for place in order[step * size : (step + 1) * size]]
+    steps = [order[start : start + size] for start in range(0, len(order) - size + 1, size)]
+    steps.sort(key=lambda places: max(lengths[place] for place in places))
+    middles = (int((part + 0.5) * len(steps) / SPREAD) for part in range(SPREAD))
+    return first + [place for middle in middles for place in steps[middle]]
 
 
 def timed(trainer: Any) -> list[float]:

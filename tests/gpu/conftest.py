@@ -79,4 +79,5 @@ def start(device: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Pope
     yield begin
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()

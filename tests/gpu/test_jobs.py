@@ -12,6 +12,7 @@ import pytest
 from factory import models
 from factory.store import Made
 
+pytestmark = pytest.mark.filterwarnings("ignore:Paged optimizers are not supported on CPU")
 KILLED = ["train.steps=40", "train.checkpoint_every=5"]
 
 

@@ -6,12 +6,15 @@ import ctypes
 import dataclasses
 import json
 import sys
+from random import Random
 
 import pytest
 
 from factory import fits
 from factory.config import Runtime, Train, data_dir, load
 from factory.errors import Mistake
+from factory.probe import spread
+from factory.stages.order import Row, order
 
 BATCH = fits.Batch(32, 300, 120)
 
@@ -193,3 +196,18 @@ def test_a_plan_follows_the_gpu_that_auto_would_take(
     assert fits.gpu() is there
     assert fits.place("auto", runtime()) == ("cuda" if there else "cpu")
     assert fits.place("cpu", runtime()) == "cpu" and fits.place("cuda", runtime()) == "cuda"
+
+
+@pytest.mark.parametrize(("size", "steps"), [(8, 400), (20, 40), (64, 5)])
+def test_the_steps_of_a_probe_stand_for_all(size: int, steps: int) -> None:
+    """By padded tokens, on rows of like length together, whose longest come first."""
+    lengths = [int(40 + 300 * Random(place).betavariate(2, 5)) for place in range(900)]
+    asked = train(f"train.batch_size={size}", "train.gradient_accumulation=1")
+    places = order([Row(tokens) for tokens in lengths], asked, 0, steps)
+
+    def padded(some: list[int]) -> list[int]:
+        return [max(lengths[place] for place in some[at : at + size]) for at in range(0, len(some), size)]
+
+    first, *six = padded(spread(places, lengths, asked))
+    assert first == max(lengths) and len(six) == 6
+    assert sum(six) / 6 == pytest.approx(sum(padded(places)) / steps, rel=0.06)
