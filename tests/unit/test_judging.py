@@ -268,17 +268,18 @@ def test_labels_by_people_are_agreed_with_or_not(
         ('{"id": "x"}', "is no label"),
         ('{"id": "x", "better": "c"}', "is no label"),
         ('{"id": "x", "better": ["a"]}', "is no label"),
+        ('{"id": ["x"], "better": "a"}', "['x'] is none of the pairs"),
+        (b"\xff{}", "is no label"),
         ('{"id": "x", "better": "a"}', "is none of the pairs"),
     ],
 )
 def test_a_label_that_cannot_be_read_is_named(
-    line: str, said: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str | bytes, said: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (path := tmp_path / "labels.jsonl").write_text(line)
+    (path := tmp_path / "labels.jsonl").write_bytes(line if isinstance(line, bytes) else line.encode())
     with serving(by(chance)) as server:
-        assert f"labels.jsonl:1: {said}" in complaint(capsys, *at(server, words, f"judge.human={path}")).replace(
-            "row x ", ""
-        )
+        told = complaint(capsys, *at(server, words, f"judge.human={path}"))
+        assert f"labels.jsonl:1: {said}" in told.replace("row x ", "").replace("row [", "[")
         assert "no such file" in complaint(capsys, *at(server, words, "judge.human=nowhere.jsonl"))
         assert server.asked == []
 
@@ -348,6 +349,14 @@ def test_bad_words_get_one_line(
     argv: list[str], said: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in complaint(capsys, *argv, *words)
+
+
+def test_a_rubric_that_is_no_text_is_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path := tmp_path / "rubric.txt").write_bytes(b"\xff {pair}")
+    said = complaint(capsys, f"judge.rubric={path}", *SERVED, *words)
+    assert f"judge.rubric={path}: is not UTF-8 at byte 0 - save it as UTF-8" in said
 
 
 def test_without_a_report_there_is_nothing_to_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
