@@ -223,6 +223,11 @@ def test_a_judge_that_names_another_id_is_asked_again_and_counted(
 
     with serving(stubborn) as server:
         found = ran(capsys, *at(server, words))
+    page = (Path(found["product"]) / "judge.html").read_text()
+    assert (
+        f"Without a verdict, and in no figure: {found['no_verdict'] + found['planted']['no_verdict']} of {ROWS + 32} pairs"
+        in page
+    )
     lines = read_table(Path(found["product"]) / "pairs.parquet")
     lost = [one for one in lines if one["kind"] == "judged" and one["verdict"] == "none"]
     assert (
@@ -241,6 +246,7 @@ def test_right_beside_wrong_says_what_a_judge_is_worth(
         found = ran(capsys, "gold", "wrong", *at(server, words, "judge.rows=32"))
         assert len(server.asked) == 64, "the planted pairs are the same ones: asked once"
     assert "one word" in found["agreement"]["verifier"]["lacks"] and not found["agreement"]["planted"]["lacks"]
+    assert "It cannot tell: all that is known is one word" in (Path(found["product"]) / "judge.html").read_text()
     assert found["evidence"] and found["win_rate"]["value"] == 1.0
 
 
