@@ -305,8 +305,10 @@ def test_a_budget_stops_and_what_was_paid_is_kept(
 def test_a_plan_says_what_it_may_cost_and_asks_nobody(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with serving(by(chance)) as server:
         assert main(["judge", "--plan", *at(server, words, "judge.rows=30")]) == 0
+        said = capsys.readouterr().out
+        assert main(["judge", "--plan", *at(server, words, "judge.rows=4", "judge.known=0")]) == 0
         assert server.asked == []
-    said = capsys.readouterr().out
+    assert "at most 0.01 in all" in capsys.readouterr().out, "half a cent is not nothing"
     assert "calls or more" in said and "in all" in said and "to make" in said
 
 
