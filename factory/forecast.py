@@ -230,5 +230,5 @@ def paying(asked: Config, server: Teacher | Server, calls: int, characters: floa
         calls * server.max_tokens,
         price(server, asked.runtime.calls),
     )
-    money = (read * cost.input + written * cost.output) / 1e6
-    return f"about {read:,} tokens in, at most {written:,} out, at most {money:.2f} in all"
+    cents = math.ceil((read * cost.input + written * cost.output) / 1e4)  # upwards: it is a bound
+    return f"about {read:,} tokens in, at most {written:,} out, at most {cents / 100:.2f} in all"

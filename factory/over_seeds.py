@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,7 +140,7 @@ def notes(found: Sequence[Setting]) -> Iterator[str]:
     elif there:
         rows = " or ".join(dict.fromkeys(str(len(next(iter(one.answers.values())))) for one in there))
         yield f"the {rows} rows of the exam are the same for every seed"
-    if len(there) > 2:
+    if max(Counter(one.exam for one in there).values(), default=0) > 2:
         yield "the intervals over the first setting are wider for their number, those over the base are not"
     for one in found:
         if one.lacking:

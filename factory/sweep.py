@@ -6,6 +6,7 @@ Launchers and sweepers are the reason to have it there: `hydra/launcher=joblib` 
 from __future__ import annotations
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,12 @@ from factory.errors import Mistake
 
 
 def points(overrides: list[str]) -> list[list[str]]:
-    """Every point of the grid as plain overrides, so that all can be checked before the first starts."""
+    """Every point of the grid as plain overrides, so that all can be checked before the first starts.
+
+    Mistake where a word is no override, or asks Hydra for the options that match a pattern.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import Glob
     from hydra.errors import HydraException
 
     choices = []
@@ -28,15 +33,18 @@ def points(overrides: list[str]) -> list[list[str]]:
             override = OverridesParser.create().parse_override(text)
         except HydraException:
             raise Mistake(text, "not an override", "write key=value or key=value,value") from None
+        if isinstance(override.value(), Glob):
+            raise Mistake(text, "patterns are not looked up", "write the options: specialist=sql,medical")
         values = override.sweep_string_iterator() if override.is_sweep_override() else None
         choices.append([f"{override.get_key_element()}={value}" for value in values] if values else [text])
     return [list(point) for point in itertools.product(*choices)]
 
 
 def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
-    """Gives every point to `run` in turn; returns the highest exit code."""
+    """Gives every point to `run` in turn; returns the highest exit code. Mistake where Hydra itself is asked wrongly."""
     import hydra
     from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
 
     codes = []
 
@@ -57,7 +65,12 @@ def sweep(overrides: list[str], run: Callable[[list[str]], int]) -> int:
             *search_path(user_conf_dir()),
             *overrides,
         ]
-        hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+        os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra throws what it would print, and ends no process
+        try:
+            hydra.main(config_path=str(conf_dir()), config_name="config", version_base="1.3")(job)()
+        except HydraException as error:
+            said = str(error).strip().splitlines()[0]
+            raise Mistake("sweep", f"Hydra says: {said}", "look at the words that begin with hydra") from error
     return max(codes, default=0)
 
 

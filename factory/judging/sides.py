@@ -32,7 +32,7 @@ LABELS = {"a": A, "b": B, "tie": TIE}
 
 @dataclass(frozen=True)
 class Side:
-    """One whose answers are judged: as it was named, where they are from, and by row's id the answer and its score."""
+    """One whose answers are judged: its name, where they are from, and by row's id the answer and its score."""
 
     name: str
     place: str
@@ -120,12 +120,15 @@ def of_report(asked: Config, who: str) -> Side:
 
 
 def of_version(asked: Config, name: str) -> Side:
-    """The answers that were registered with a version; Mistake where it sat another exam."""
+    """The answers that were registered with a version, named by its number: an alias moves, and what was judged stays.
+
+    Mistake where it sat another exam.
+    """
     found, exam = origin(asked, name), pipeline.exam(find(asked.specialist.name)).digest
     if found.tags["exam"] != exam:
         told = f"sat another exam ({found.tags['exam'][:10]}) than the present one ({exam[:10]})"
         raise Mistake(found.name, told, "evaluate it on the present one: factory run with its configuration")
-    return Side(name, found.name, answers(found.answers, "adapter"))
+    return Side(f"version {found.number}", found.name, answers(found.answers, "adapter"))
 
 
 def answers(lines: Iterable[Mapping[str, Any]], who: str) -> dict[str, tuple[str, float]]:
@@ -173,10 +176,10 @@ def planted(rows: Sequence[Example], task: Specialist, seed: int) -> list[Pair]:
 def labels(path: Path, ids: set[str]) -> dict[str, str]:
     """By row's id which answer people think better; DataMistake names the line that cannot be read, or is of no row."""
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
             one = json.loads(line)
-            name, better = one["id"], LABELS[one["better"]]
+            name, better = str(one["id"]), LABELS[one["better"]]
         except (ValueError, LookupError, TypeError):
             hint = 'write {"id": "a row of the exam", "better": "a"}, or b, or tie'
             raise DataMistake(f"{path}:{number}", "is no label", hint) from None

@@ -43,7 +43,7 @@ def trial(asked: config.Config, names: Sequence[str]) -> tuple[Stage, dict[str, 
         "human": sides.human(asked),
         "seed": asked.seed,
     }
-    stage = Stage("judged", sit, version=1)
+    stage = Stage("judged", sit, version=2)
     return stage, given, store.plan(stage, given, {}, Path(asked.runtime.runs) / "judged")
 
 

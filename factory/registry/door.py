@@ -29,6 +29,14 @@ ADDRESS = r"[a-z][a-z0-9+.-]*:"
 """How a place of files begins that is no folder."""
 STORES = "mlflow.store.artifact"
 """Where MLflow speaks to S3 and its like, each by a library with errors of its own."""
+LIBRARIES = {
+    "botocore": "boto3",
+    "google": "google-cloud-storage",
+    "azure": "azure-identity azure-storage-blob azure-storage-file-datalake",
+}
+"""What is installed for a module that is missing there, where it has another name."""
+NO_STORE = "Could not find a registered artifact repository"
+"""How MLflow begins where an address is of no kind of store that it knows."""
 
 
 @contextmanager
@@ -61,6 +69,9 @@ def told(settings: config.Registry) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError) as error:
+        if str(error).startswith(NO_STORE):
+            hint = "write a folder, s3://bucket/path, or null: what the server has"
+            raise Mistake(store, "MLflow knows no such kind of address", hint) from error
         if of_the_store(error):
             raise away(store, error) from error
         code = getattr(error, "error_code", None)
@@ -76,7 +87,7 @@ def told(settings: config.Registry) -> Iterator[None]:
         if not of_the_store(error):
             raise
         if isinstance(error, ModuleNotFoundError):
-            needed = "boto3" if error.name == "botocore" else str(error.name)
+            needed = LIBRARIES.get(str(error.name).split(".")[0], str(error.name))
             raise Mistake(store, f"needs {needed}, which is not installed", f"pip install {needed}") from error
         raise away(store, error) from error
 

@@ -13,11 +13,15 @@ from factory.store import Source, sha256
 def rubric(named: str | None, folder: Path, ours: Path, place: str, where: str) -> Source:
     """The rubric that is named, else the one in the specialist's folder, else the factory's; by content.
 
-    Mistake where there is no such file, or `place` does not stand in it once.
+    Mistake where there is no such file, it is no text, or `place` does not stand in it once.
     """
     own = folder / ours.name
     path = Path(named).expanduser() if named else own if own.is_file() else ours
-    if not path.is_file() or path.read_text(encoding="utf-8").count(place) != 1:
+    try:
+        once = path.is_file() and path.read_text(encoding="utf-8").count(place) == 1
+    except UnicodeDecodeError as error:
+        raise Mistake(f"{where}.rubric={path}", f"is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+    if not once:
         raise Mistake(f"{where}.rubric={path}", f"no such file, or {place} does not stand in it once", "mend it")
     return Source(path, sha256(path))
 

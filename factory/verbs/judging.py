@@ -54,8 +54,9 @@ def about(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"{found['model']} on {sides}"
     yield f"{found['rows']} rows of {found['families']} families: {asked}; intervals of {found['confidence']:.0%}, over families"
     if lost := found["no_verdict"] + found["planted"]["no_verdict"]:
+        every = found["rows"] + found["planted"]["pairs"]
         why = ", ".join(f"{reason} {count}" for reason, count in found["failed"].items())
-        yield f"without a verdict, and in no figure: {lost} pairs ({why})"
+        yield f"without a verdict, and in no figure: {lost} of {every} pairs, planted ones counted (by question: {why})"
 
 
 def cells(name: str, one: Mapping[str, Any]) -> tuple[str, ...]:

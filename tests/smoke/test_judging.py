@@ -48,6 +48,7 @@ def test_a_killed_judge_pays_for_nothing_twice(full, start, chosen: str, capsys:
         assert main(["judge", chosen, "base", *words, "--json"]) == 0
         version = json.loads(capsys.readouterr().out)
         assert len(server.asked) == asked, "the same answers, whoever is said to have given them"
+    assert version["a"]["name"] == f"version {version['a']['place'].rpartition(' ')[2]}", "not by an alias, which moves"
     texts = [
         [(one["id"], one["a"], one["b"], one["verdict"]) for one in read_table(Path(each["product"]) / "pairs.parquet")]
         for each in (found, version)

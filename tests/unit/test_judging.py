@@ -223,6 +223,11 @@ def test_a_judge_that_names_another_id_is_asked_again_and_counted(
 
     with serving(stubborn) as server:
         found = ran(capsys, *at(server, words))
+    page = (Path(found["product"]) / "judge.html").read_text()
+    assert (
+        f"Without a verdict, and in no figure: {found['no_verdict'] + found['planted']['no_verdict']} of {ROWS + 32} pairs"
+        in page
+    )
     lines = read_table(Path(found["product"]) / "pairs.parquet")
     lost = [one for one in lines if one["kind"] == "judged" and one["verdict"] == "none"]
     assert (
@@ -241,6 +246,7 @@ def test_right_beside_wrong_says_what_a_judge_is_worth(
         found = ran(capsys, "gold", "wrong", *at(server, words, "judge.rows=32"))
         assert len(server.asked) == 64, "the planted pairs are the same ones: asked once"
     assert "one word" in found["agreement"]["verifier"]["lacks"] and not found["agreement"]["planted"]["lacks"]
+    assert "It cannot tell: all that is known is one word" in (Path(found["product"]) / "judge.html").read_text()
     assert found["evidence"] and found["win_rate"]["value"] == 1.0
 
 
@@ -268,17 +274,18 @@ def test_labels_by_people_are_agreed_with_or_not(
         ('{"id": "x"}', "is no label"),
         ('{"id": "x", "better": "c"}', "is no label"),
         ('{"id": "x", "better": ["a"]}', "is no label"),
+        ('{"id": ["x"], "better": "a"}', "['x'] is none of the pairs"),
+        (b"\xff{}", "is no label"),
         ('{"id": "x", "better": "a"}', "is none of the pairs"),
     ],
 )
 def test_a_label_that_cannot_be_read_is_named(
-    line: str, said: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    line: str | bytes, said: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (path := tmp_path / "labels.jsonl").write_text(line)
+    (path := tmp_path / "labels.jsonl").write_bytes(line if isinstance(line, bytes) else line.encode())
     with serving(by(chance)) as server:
-        assert f"labels.jsonl:1: {said}" in complaint(capsys, *at(server, words, f"judge.human={path}")).replace(
-            "row x ", ""
-        )
+        told = complaint(capsys, *at(server, words, f"judge.human={path}"))
+        assert f"labels.jsonl:1: {said}" in told.replace("row x ", "").replace("row [", "[")
         assert "no such file" in complaint(capsys, *at(server, words, "judge.human=nowhere.jsonl"))
         assert server.asked == []
 
@@ -298,8 +305,10 @@ def test_a_budget_stops_and_what_was_paid_is_kept(
 def test_a_plan_says_what_it_may_cost_and_asks_nobody(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with serving(by(chance)) as server:
         assert main(["judge", "--plan", *at(server, words, "judge.rows=30")]) == 0
+        said = capsys.readouterr().out
+        assert main(["judge", "--plan", *at(server, words, "judge.rows=4", "judge.known=0")]) == 0
         assert server.asked == []
-    said = capsys.readouterr().out
+    assert "at most 0.01 in all" in capsys.readouterr().out, "half a cent is not nothing"
     assert "calls or more" in said and "in all" in said and "to make" in said
 
 
@@ -348,6 +357,14 @@ def test_bad_words_get_one_line(
     argv: list[str], said: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert said in complaint(capsys, *argv, *words)
+
+
+def test_a_rubric_that_is_no_text_is_one_line(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (path := tmp_path / "rubric.txt").write_bytes(b"\xff {pair}")
+    said = complaint(capsys, f"judge.rubric={path}", *SERVED, *words)
+    assert f"judge.rubric={path}: is not UTF-8 at byte 0 - save it as UTF-8" in said
 
 
 def test_without_a_report_there_is_nothing_to_judge(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

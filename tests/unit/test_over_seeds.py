@@ -56,6 +56,8 @@ def test_a_line_says_mean_deviation_range_and_leads() -> None:
 def test_settings_on_another_exam_are_not_held_against_the_first() -> None:
     first, other = setting(TINY, [1, 1, 0, 0], [1, 1, 1, 1]), setting(RANK, [1, 0], [1, 0], rows="xy", exam="f")
     assert [line[7] for line in lines([first, other])] == ["", ""]
+    wider = [[any("wider" in note for note in notes(each))] for each in ([first, first, first], [first, first, other])]
+    assert wider == [[True], [False]], "two of them are one comparison"
     same = setting(RANK, [1, 0], [1, 0], rows="xy")
     assert [line[7] for line in lines([first, same])] == ["", "no row in common"]
 

@@ -16,12 +16,28 @@ AWAY = "ftp://127.0.0.1:1/versions"
 """Nobody listens at that port; MLflow speaks FTP by the standard library, whose errors are no errors of MLflow."""
 
 
-@pytest.mark.skipif(find_spec("boto3") is not None, reason="boto3 is installed")
-def test_a_library_that_is_missing_is_named(tmp_path: Path) -> None:
-    asked = config.load([*WORDS, f"runtime.runs={tmp_path}", "registry.artifact_location=s3://versions/ours"])
+@pytest.mark.parametrize(
+    ("place", "module", "library"),
+    [
+        ("s3://versions/ours", "boto3", "boto3"),
+        ("wasbs://us@ours.blob.core.windows.net", "azure", "azure-identity azure"),
+    ],
+)
+def test_a_library_that_is_missing_is_named(place: str, module: str, library: str, tmp_path: Path) -> None:
+    if find_spec(module):
+        pytest.skip(f"{module} is installed")
+    asked = config.load([*WORDS, f"runtime.runs={tmp_path}", f"registry.artifact_location={place}"])
     with pytest.raises(Mistake) as error:
         registry.ready(asked.registry)
-    assert str(error.value).endswith("needs boto3, which is not installed - pip install boto3")
+    assert f"needs {library}" in str(error.value) and f"which is not installed - pip install {library}" in str(
+        error.value
+    )
+
+
+def test_a_kind_of_store_that_there_is_not_is_a_mistake(tmp_path: Path) -> None:
+    asked = config.load([*WORDS, f"runtime.runs={tmp_path}", "registry.artifact_location=foo://versions"])
+    with pytest.raises(Mistake, match="artifact store of registry .*: MLflow knows no such kind of address - write a"):
+        registry.ready(asked.registry)
 
 
 def test_a_store_that_is_away_stops_a_run_before_it_makes_anything(

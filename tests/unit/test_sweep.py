@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from factory.cli import main
 from factory.config import load
 from factory.errors import Mistake
 from factory.sweep import points, sweep
@@ -57,3 +58,17 @@ def test_ctrl_c_ends_the_sweep_and_not_one_point(tmp_path: Path, monkeypatch: py
 def test_what_is_no_override_is_one_line() -> None:
     with pytest.raises(Mistake, match="not an override"):
         points(["seed=[0,1"])
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("specialist=glob(*)", "specialist=glob(*): patterns are not looked up"),
+        ("hydra/launcher=nowhere", "sweep: Hydra says: "),
+        ("hydra.nope=1", "sweep: Hydra says: Could not override 'hydra.nope'."),
+    ],
+)
+def test_what_hydra_refuses_is_one_line(word: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "base=tiny", "profile=smoke", word]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"factory: {said}")
