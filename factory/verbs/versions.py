@@ -79,13 +79,13 @@ def report(verb: str, overrides: list[str], rest: list[str]) -> int:
     from factory.pages import sides_page
     from factory.sides import sides
 
-    words, given = options(verb, [word for word in rest if word != "--json"], "--to")
+    words, given = options(verb, rest, "--to", flags=("--json",))
     if len(words) > 2:
         raise Mistake("report", f"{len(words)} versions", "write one or two beside the base: factory report 2 3")
     asked = loaded(overrides)
     with Display(asked) as display:
         found = sides(asked, words)
-    if "--json" in rest:
+    if given["--json"]:
         plain(json.dumps(found, indent=1))
         return 0
     plain(f"{found['model']}, {found['rows']} rows of the exam {found['exam'][:10]}")

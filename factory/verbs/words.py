@@ -23,18 +23,20 @@ def split(words: list[str]) -> tuple[list[str], list[str]]:
     return overrides, rest
 
 
-def options(verb: str, rest: list[str], *names: str) -> tuple[list[str], dict[str, str]]:
-    """The words that are no options, and the value of each option that is given."""
-    words, found, left = [], dict.fromkeys(names, ""), iter(rest)
+def options(verb: str, rest: list[str], *names: str, flags: tuple[str, ...] = ()) -> tuple[list[str], dict[str, str]]:
+    """The words that are no options, and the value of each option that is given; of a flag, itself."""
+    words, found, left = [], dict.fromkeys((*names, *flags), ""), iter(rest)
     for word in left:
-        if word in names:
+        if word in flags:
+            found[word] = word
+        elif word in names:
             found[word] = next(left, "")
             if not found[word]:
                 raise Mistake(
                     f"{verb} {word}", "has no value", f"write it behind {word}, in quotes where it has spaces"
                 )
         elif word.startswith("--"):
-            raise Mistake(word, "no such option", closest(word, names))
+            raise Mistake(word, "no such option", closest(word, [*names, *flags]))
         else:
             words.append(word)
     return words, found

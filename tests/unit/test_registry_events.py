@@ -97,6 +97,7 @@ def test_promote_roll_back_and_retire(asked, register, capsys: pytest.CaptureFix
     assert main(["promote", "1", *words, "--why"]) == 2
     assert "promote --why: has no value" in capsys.readouterr().err
     assert says("retire", "1", "--wy", "x")[1].startswith("--wy: no such option - did you mean '--why'?")
+    assert says("report", "--jsn")[1].startswith("--jsn: no such option - did you mean '--json'?")
     assert [one.what for one in past(asked)] == ["register"] * 3 + [
         "promote",
         "rollback",
