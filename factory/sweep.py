@@ -1,6 +1,7 @@
 """`factory sweep`: a grid of configurations, each a run of its own. The one verb that `@hydra.main` owns.
 
-Launchers and sweepers are the reason to have it there: `hydra/launcher=joblib` and the like work as everywhere.
+Its grammar of sweeps is the reason to have it there. Points run one after another: a launcher of other processes would lose
+their exit codes.
 """
 
 from __future__ import annotations
