@@ -247,6 +247,24 @@ def test_the_known_cases_are_reproduced_as_they_count(shared_data: Path) -> None
                 (wanted["p"], wanted["r"], wanted["f"]), abs=1e-6)  # fmt: skip
 
 
+def test_published_cases_of_rouge_l(shared_data: Path) -> None:
+    """Precision and recall as they are; their F weighs recall by (precision / recall)^2, which nobody else does."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    class Blanks:
+        def tokenize(self, text: str) -> list[str]:
+            return text.split()
+
+    scorer = RougeScorer(["rougeL"], tokenizer=Blanks())
+    for case in json.loads((shared_data / "known-answers/rouge/cases.json").read_text()):
+        found, wanted = scorer.score(case["ref"], case["hyp"])["rougeL"], case["scores"]["rouge-l"]
+        beta = (found.precision / found.recall) ** 2
+        weighed = (1 + beta) * found.precision * found.recall / (found.recall + beta * found.precision)
+        assert (found.precision, found.recall, weighed) == pytest.approx(
+            (wanted["p"], wanted["r"], wanted["f"]), abs=1e-6
+        )
+
+
 def test_aci_benchs_rouge_l_is_lsum_of_whole_words(shared_data: Path) -> None:
     """The answers of the 35 published systems are not there to be scored again; their table says which figure it prints."""
     rows = json.loads((shared_data / "known-answers/rouge/aci_bench_system_scores.json").read_text())
