@@ -79,7 +79,7 @@ def eight(words: Words, runs: Path, processes: BaseContext) -> str:
     every = registry.fleet(settings)
     rows, past = every.models()[settings.model], every.events[settings.model]
     assert [row.version for row in rows] == found
-    assert {row.score for row in rows} == {float(f"{score:.4f}") for score in scores}
+    assert {row.score for row in rows} == {float(f"{score:.6f}") for score in scores}
     assert [alias for row in rows for alias in row.aliases] == ["champion"]
     assert len(past) == 8 and {event["outcome"] for event in past} == {"done"}
     assert [event["before"] for event in past] == [None, *(event["after"] for event in past[:-1])]
