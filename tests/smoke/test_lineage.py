@@ -79,7 +79,9 @@ def test_other_bytes_are_named_with_what_made_them(
 def test_a_version_tells_its_way(full, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["why", "1", *full.words]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("factory.sql.tiny version 1, candidate: tiny 0.0%, adapter 0.0%") and "made with python" in out
+    assert (
+        out.startswith("factory.sql.tiny version 1, candidate: tiny 0.0%, adapter 0.0%") and "made with python" in out
+    )
     assert "register candidate: version nobody -> 1, done" in out
     assert all(full.product(stage).name in out for stage in ("examples", "kept", "tokens", "adapter", "report"))
 
