@@ -16,35 +16,37 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import get_type_hints, is_typeddict
 
 from factory.errors import ConfigMistake, closest
-from factory.group import Group, Server
-from factory.groups import (
+from factory.filtering import (
     Balance,
-    Base,
     BrokenText,
-    Calls,
-    Card,
     Check,
-    Config,
     Contamination,
     Difficulty,
     ExactDuplicate,
     FilterTable,
-    Gate,
-    Generate,
-    GenericScore,
     Judge,
     Language,
     Length,
-    Lineage,
     NearDuplicate,
-    Price,
     PrivateData,
+    Split,
+)
+from factory.group import Group, Server
+from factory.groups import (
+    Base,
+    Calls,
+    Card,
+    Config,
+    Gate,
+    Generate,
+    GenericScore,
+    Lineage,
+    Price,
     Quantisation,
     Registry,
     Runtime,
     Source,
     Specialist,
-    Split,
     Teacher,
     Tokenize,
     TokenizerFiles,

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import jsonschema
 
@@ -103,7 +103,7 @@ class Recipe(Protocol):
 
 def recipe(name: str) -> Recipe:
     """The recipe of that name; the configuration has refused names that do not exist."""
-    return importlib.import_module(f"factory.teachers.{name}")  # type: ignore[return-value]
+    return cast(Recipe, importlib.import_module(f"factory.teachers.{name}"))
 
 
 async def retell(

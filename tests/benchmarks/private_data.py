@@ -31,8 +31,8 @@ from typing import NamedTuple, get_args
 from factory import human, specialist
 from factory.config import Config, load
 from factory.display import columns, complain, console
+from factory.filtering import PrivateKind
 from factory.filters import private_data
-from factory.groups import PrivateKind
 from factory.rows import read_jsonl
 from factory.specialist import Inapplicable
 from factory.stats import mean_interval, paired_bootstrap

@@ -18,6 +18,7 @@ LAYERS = (
         "config",
         "group",
         "groups",
+        "filtering",
         "training",
         "proving",
         "errors",

@@ -31,8 +31,8 @@ from factory.config import (
     load,
 )
 from factory.errors import ConfigMistake, DataMistake
+from factory.filtering import PrivateKind
 from factory.filters import near_duplicate, private_data
-from factory.groups import PrivateKind
 from factory.names import names
 from factory.records import Example, Verdict
 from factory.rows import read_examples, read_jsonl, write_examples
